@@ -1,0 +1,5 @@
+"""`python -m handson`."""
+
+from handson.cli import main
+
+main()

@@ -1,0 +1,55 @@
+"""What a lesson imports beside torch: data, figures, live curves, checks. Plumbing only; the ideas stay in the lesson.
+
+Names are loaded when first used, so that `handson` itself starts without PyTorch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from handson.lab.data import AssetMissing, Digits, asset, cat, digits
+    from handson.lab.exercises import NotYet, check, checker, expect, use
+    from handson.lab.figure import Figure, bars, heatmap, plot, scatter
+    from handson.lab.image import save_picture, show
+    from handson.lab.live import Live
+    from handson.lab.pad import drawing_pad
+    from handson.lab.photos import photo, your_photo
+    from handson.lab.reporting import report
+    from handson.lab.session import begin, pace, seed
+
+_MODULES = {
+    "data": ("AssetMissing", "Digits", "asset", "cat", "digits"),
+    "exercises": ("NotYet", "check", "checker", "expect", "use"),
+    "figure": ("Figure", "bars", "heatmap", "plot", "scatter"),
+    "image": ("save_picture", "show"),
+    "live": ("Live",),
+    "pad": ("drawing_pad",),
+    "photos": ("photo", "your_photo"),
+    "reporting": ("report",),
+    "session": ("begin", "pace", "seed"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [  # noqa: RUF022  # grouped as in _MODULES
+    "AssetMissing", "Digits", "asset", "cat", "digits",
+    "NotYet", "check", "checker", "expect", "use",
+    "Figure", "bars", "heatmap", "plot", "scatter",
+    "save_picture", "show",
+    "Live",
+    "drawing_pad",
+    "photo", "your_photo",
+    "report",
+    "begin", "pace", "seed",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"handson.lab has no {name!r}. It has: {', '.join(sorted(_HOME))}.")
+    return getattr(importlib.import_module(f"handson.lab.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME)

@@ -1,0 +1,116 @@
+"""Data that lessons train on: fetched assets where they are, embedded defaults where they are not, always said."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import importlib.resources
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from handson.lab.photos import photo
+from handson.lab.places import INDEX, cache_dir, workspace
+
+
+class AssetMissing(Exception):  # noqa: N818  # a state, answered by a command
+    """An asset that was not fetched; the message holds the command that brings it."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"\x1b[33;1mNot here yet.\x1b[0m {self}"]
+
+
+class Digits(NamedTuple):
+    """Handwritten digits: images uint8 (N, 28, 28), 0 background to 255 ink; labels int64 (N,), 0 to 9."""
+
+    train_images: torch.Tensor
+    train_labels: torch.Tensor
+    test_images: torch.Tensor
+    test_labels: torch.Tensor
+    full: bool
+    """True for MNIST (60,000 and 10,000), False for the embedded 8 × 8 digits, enlarged (1,437 and 360)."""
+
+
+def asset(name: str) -> dict[str, Path]:
+    """The files of asset `name`, by their file name; raises AssetMissing with the command that brings it.
+
+    The workspace's `.handson/assets.json` says which content belongs to the name; the content is in the cache.
+    """
+    index = _index()
+    if name not in index:
+        known = ", ".join(sorted(index)) or "none"
+        raise AssetMissing(f"The workshop of this folder has no asset {name!r} (it has: {known}).")
+    entry = index[name]
+    files = {}
+    for path, file in entry["files"].items():
+        cached = cache_dir() / "assets" / "sha256" / file["sha256"][:2] / file["sha256"]
+        if not cached.is_file() or cached.stat().st_size != file["bytes"]:
+            raise AssetMissing(f"{name} has not been fetched: run `{entry['fetch']}` in a terminal.")
+        files[path.rsplit("/", 1)[-1]] = cached
+    return files
+
+
+def digits() -> Digits:
+    """MNIST if it was fetched, otherwise the digits that come with scikit-learn, enlarged to 28 × 28; says which.
+
+    MNIST: LeCun, Cortes, Burges 1998. Embedded: UCI Optical Recognition of Handwritten Digits, Alpaydin, Kaynak 1998.
+    """
+    try:
+        files = asset("mnist")
+    except AssetMissing:
+        print(
+            "Data: 1,797 small digits that come with scikit-learn. "
+            "`handson fetch mnist` in a terminal (12 MB) brings 70,000 real ones; then restart this lesson."
+        )
+        return _embedded_digits()
+    print("Data: MNIST, 60,000 handwritten digits to learn from and 10,000 to be tested on.")
+    return Digits(
+        _read_idx(files["train-images-idx3-ubyte.gz"]),
+        _read_idx(files["train-labels-idx1-ubyte.gz"]).long(),
+        _read_idx(files["t10k-images-idx3-ubyte.gz"]),
+        _read_idx(files["t10k-labels-idx1-ubyte.gz"]).long(),
+        full=True,
+    )
+
+
+def cat(size: int = 200) -> torch.Tensor:
+    """A cat's portrait, float (size, size, 3) in 0..1: the fetched asset `cat`, otherwise Chelsea of scikit-image; says which."""
+    try:
+        (file,) = asset("cat").values()
+    except AssetMissing:
+        print(
+            "Photo: Chelsea, the cat that comes with scikit-image. "
+            "`handson fetch cat` in a terminal brings another portrait; then restart this lesson."
+        )
+        with importlib.resources.as_file(importlib.resources.files("skimage") / "data" / "chelsea.png") as path:
+            return photo(path, size)
+    print("Photo: a tabby cat.")
+    return photo(file, size)
+
+
+def _index() -> dict[str, Any]:
+    file = workspace() / INDEX
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def _read_idx(path: Path) -> torch.Tensor:
+    """An IDX file of unsigned bytes (magic 0x0000080n, n sizes of four bytes, then the values; LeCun 1998)."""
+    content = gzip.decompress(path.read_bytes())
+    rank = content[3]
+    shape = [int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(rank)]
+    return torch.frombuffer(bytearray(content[4 + 4 * rank :]), dtype=torch.uint8).reshape(shape)
+
+
+def _embedded_digits() -> Digits:
+    with gzip.open(importlib.resources.files("sklearn") / "datasets" / "data" / "digits.csv.gz", "rt") as file:  # type: ignore[arg-type]
+        rows = torch.tensor([[int(float(value)) for value in row] for row in csv.reader(file)])
+    small = rows[:, :64].float().reshape(-1, 1, 8, 8) / 16
+    large = torch.nn.functional.interpolate(small, size=(20, 20), mode="bilinear", align_corners=False)
+    images = (torch.nn.functional.pad(large, (4, 4, 4, 4))[:, 0] * 255).round().to(torch.uint8)
+    labels = rows[:, 64].long()
+    # Four of five, in an order that mixes the writers: the file holds one writer's digits after another's.
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
+    train, test = order[:1437], order[1437:]
+    return Digits(images[train], labels[train], images[test], labels[test], full=False)

@@ -1,0 +1,42 @@
+"""Figures that a lesson reports: shown to the learner in a line, read by `handson check` from the output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+FIGURES_MIME = "application/vnd.handson.figures+json"
+
+
+def report(**figures: float) -> None:
+    """Report measured figures by name, e.g. `lab.report(accuracy=0.991)`.
+
+    A name that begins with `cpu_seconds` is a time in CPU-seconds of this machine. The names are those of the
+    contract's targets.
+    """
+    plain = {name: float(value) for name, value in figures.items()}
+    emit(FIGURES_MIME, plain, " · ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in plain.items()))
+
+
+def in_notebook() -> bool:
+    """Whether this code runs in a kernel with a front end (or `handson check`) to display to."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def emit(mime: str, content: Mapping[str, Any], text: str, *, color: str | None = None) -> None:
+    """Show `text` in the notebook and put `content` beside it for programs that read the output."""
+    if not in_notebook():
+        print(text)
+        return
+    from IPython.display import display
+
+    style = f' style="color:{color};font-weight:600"' if color else ""
+    display(
+        {mime: json.loads(json.dumps(content)), "text/html": f"<p{style}>{escape(text)}</p>", "text/plain": text},
+        raw=True,
+    )

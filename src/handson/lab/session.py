@@ -1,0 +1,70 @@
+"""The first cell of a lesson: how fast is this laptop, and what is planned for it."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import torch
+
+CHECK_VARIABLE = "HANDSON_CHECK"
+"""Set by `handson check`: plan as on the reference laptop; budgets are held by CPU time, not by the clock."""
+SEED_VARIABLE = "HANDSON_SEED"
+
+REFERENCE_STEPS_PER_SECOND = 48.0
+"""What `_steps_per_second` gives on the reference laptop, idle (bench/reference.md)."""
+_FAST_ENOUGH = 0.5
+
+_speed = 1.0
+
+
+def begin() -> None:
+    """Measure this laptop for about half a second and say what that means for the trainings of this lesson."""
+    global _speed
+    if being_checked():
+        _speed = 1.0
+        print("Planned for the reference laptop.")
+        return
+    _speed = _steps_per_second() / REFERENCE_STEPS_PER_SECOND
+    cores = torch.get_num_threads()
+    line = f"This laptop trains at about {_speed:.1f} × the speed of our reference laptop ({cores} threads)."
+    if _speed < _FAST_ENOUGH:
+        line += f" The trainings are made shorter: about {100 * pace(1000) / 1000:.0f} % of the steps."
+    print(line)
+
+
+def pace(steps: int, at_least: float = 0.2) -> int:
+    """`steps`, or fewer on a laptop that is less than half as fast as the reference; never below `at_least` of them."""
+    if _speed >= _FAST_ENOUGH:
+        return steps
+    return max(1, round(steps * max(at_least, _speed / _FAST_ENOUGH)))
+
+
+def seed() -> int:
+    """The seed of this run: 0, unless `handson check --seeds` runs several."""
+    return int(os.environ.get(SEED_VARIABLE, "0"))
+
+
+def being_checked() -> bool:
+    """Whether `handson check` is running this notebook."""
+    return os.environ.get(CHECK_VARIABLE) == "1"
+
+
+def _steps_per_second(rounds: int = 5, steps: int = 4) -> float:
+    """Training steps a second of a small convolution on 64 images of 28 × 28; the best of `rounds`, after one to warm up."""
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 16, 5),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(16, 32, 5),
+        torch.nn.Flatten(),
+        torch.nn.LazyLinear(10),
+    )
+    images, labels = torch.rand(64, 1, 28, 28), torch.zeros(64, dtype=torch.long)
+    best = 0.0
+    with torch.random.fork_rng():
+        for _ in range(rounds + 1):
+            start = time.perf_counter()
+            for _ in range(steps):
+                torch.nn.functional.cross_entropy(network(images), labels).backward()
+            best = max(best, steps / (time.perf_counter() - start))
+    return best

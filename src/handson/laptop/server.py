@@ -1,0 +1,140 @@
+"""JupyterLab on loopback with a token, in the learner's folder, apart from whatever Jupyter the laptop already has."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from handson.errors import HandsonError
+
+ADDRESS = "127.0.0.1"
+DEFAULT_PORT = 8888
+_PORTS_TRIED = 50
+
+# Waiting threads must not spin: a laptop is shared with the browser and a call.
+_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+
+# JupyterLab asks nobody for news or updates (there may be no network), and saves often.
+_LAB_SETTINGS: dict[str, dict[str, Any]] = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/docmanager-extension:plugin": {"autosaveInterval": 10},
+    "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True},
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+}
+
+
+@dataclass(frozen=True)
+class LabServer:
+    """Where a JupyterLab answers; `url` holds the token."""
+
+    port: int
+    token: str
+
+    def url(self, notebook: Path | None) -> str:
+        """The address that opens `notebook` (relative to the workspace)."""
+        tree = f"/tree/{urllib.parse.quote(notebook.as_posix())}" if notebook else ""
+        return f"http://{ADDRESS}:{self.port}/lab{tree}?token={self.token}"
+
+
+def choose_port(wanted: int | None) -> int:
+    """`wanted` if it is free, or the first free one from 8888; raises HandsonError where it is taken."""
+    if wanted is not None:
+        if not 1 <= wanted <= 65535:
+            raise HandsonError(f"{wanted} is no port.", "A port is a number from 1024 to 65535, e.g. --port 8889.")
+        if not _is_free(wanted):
+            raise HandsonError(
+                f"Port {wanted} is taken by another program.",
+                "Leave --port out, and a free one is found; or name another.",
+            )
+        return wanted
+    for port in range(DEFAULT_PORT, DEFAULT_PORT + _PORTS_TRIED):
+        if _is_free(port):
+            return port
+    raise HandsonError(
+        f"No port from {DEFAULT_PORT} to {DEFAULT_PORT + _PORTS_TRIED - 1} is free.",
+        "Close other servers, or name a free one with --port.",
+    )
+
+
+def running_server(workspace: Path) -> LabServer | None:
+    """The server that an earlier `handson open` started in `workspace`, if it still answers."""
+    for file in sorted(_jupyter_folder(workspace).glob("runtime/jpserver-*.json")):
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            server = LabServer(int(content["port"]), str(content["token"]))
+            request = urllib.request.Request(
+                f"http://{ADDRESS}:{server.port}/api/status", headers={"Authorization": f"token {server.token}"}
+            )
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=2):
+                return server
+        except (OSError, ValueError, KeyError):
+            continue  # left behind by a server that was ended
+    return None
+
+
+def start_server(
+    workspace: Path, port: int, notebook: Path | None, *, browser: bool
+) -> tuple[LabServer, subprocess.Popen[bytes]]:
+    """Start JupyterLab in `workspace`; it opens the browser by itself once it answers."""
+    server = LabServer(port, secrets.token_urlsafe(24))
+    folder = _jupyter_folder(workspace)
+    settings = folder / "config" / "labconfig" / "default_setting_overrides.json"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(json.dumps(_LAB_SETTINGS, indent=1), encoding="utf-8")
+    tree = f"/tree/{urllib.parse.quote(notebook.as_posix())}" if notebook else ""
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={workspace}",
+        f"--ServerApp.ip={ADDRESS}",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.default_url=/lab{tree}",
+        f"--ServerApp.open_browser={browser}",
+        "--ServerApp.answer_yes=True",  # Ctrl-C ends it without a question
+        "--ServerApp.log_level=ERROR",
+    ]
+    variables = {
+        **os.environ,
+        **_ENVIRONMENT,
+        "JUPYTER_TOKEN": server.token,  # not on the command line, where others can read it
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+    }
+    return server, subprocess.Popen(command, env=variables, cwd=workspace)
+
+
+def show(server: LabServer, notebook: Path | None) -> bool:
+    """Open the notebook in the browser; False where no browser could be opened."""
+    return webbrowser.open(server.url(notebook))
+
+
+def _jupyter_folder(workspace: Path) -> Path:
+    return workspace / ".handson" / "jupyter"
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as attempt:
+        if os.name == "posix":  # on Windows this option would let two servers share the port
+            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind((ADDRESS, port))
+        except OSError:
+            return False
+    return True
