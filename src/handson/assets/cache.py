@@ -66,7 +66,10 @@ class Cache:
     def verify(self, content: Content) -> bool:
         """Whether the file is there and its content is right, every byte read."""
         path = self.path(content)
-        if size_of(path) != content.bytes or sha256_of(path) != content.sha256:
+        try:
+            if size_of(path) != content.bytes or sha256_of(path) != content.sha256:
+                return False
+        except FileNotFoundError:  # another handson just removed it
             return False
         with contextlib.suppress(OSError):  # a cache that may only be read is verified every time
             path.with_suffix(".verified").write_text(_changed(path), encoding="ascii")
@@ -88,10 +91,10 @@ def sha256_of(path: Path) -> str:
 
 
 def size_of(path: Path) -> int:
-    """The bytes of a file; 0 where there is none."""
+    """The bytes of a file; 0 where there is none, or none that may be looked at."""
     try:
         return path.stat().st_size
-    except FileNotFoundError:
+    except OSError:
         return 0
 
 

@@ -48,12 +48,17 @@ def download(url: str, file: AssetFile, partial: Path, watcher: Watcher) -> bool
             if size_of(partial) - before >= _PROGRESS_WORTH_A_NEW_COUNT:
                 attempt = 1
             if attempt == ATTEMPTS:
-                raise SourceError(f"{problem}, {ATTEMPTS} times in a row") from None
+                raise SourceError(f"{problem} ({ATTEMPTS} attempts)") from None
             pause = FIRST_PAUSE * 2 ** (attempt - 1)
             watcher.note(f"{file.path}: {problem}; trying again in {pause:g} s ({attempt} of {ATTEMPTS - 1})")
             time.sleep(pause)
             attempt += 1
             resumed = resumed or size_of(partial) > 0
+
+
+def tag_of(partial: Path) -> Path:
+    """Which version of which address `partial` is a part of: two lines, the address and its ETag."""
+    return partial.with_name(partial.name + ".etag")
 
 
 def _download_once(url: str, file: AssetFile, partial: Path, watcher: Watcher) -> bool:
@@ -63,7 +68,7 @@ def _download_once(url: str, file: AssetFile, partial: Path, watcher: Watcher) -
     if have > file.bytes:
         partial.unlink()
         have = 0
-    tag = partial.with_suffix(".etag")
+    tag = tag_of(partial)
     headers = {"Accept-Encoding": "identity", **(_resume(url, have, tag) if have else {})}
     with _named(url, file, partial), _client(url) as client, client.stream("GET", url, headers=headers) as answer:
         _refuse_status(answer, partial)

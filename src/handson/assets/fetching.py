@@ -14,7 +14,7 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from handson.assets.cache import Cache, sha256_of, size_of
-from handson.assets.download import download
+from handson.assets.download import download, tag_of
 from handson.assets.manifest import Asset, AssetFile
 from handson.assets.sources import (
     MIRROR,
@@ -83,9 +83,9 @@ def _refuse_full_disk(cache: Cache, sizes: dict[Path, int]) -> None:
 def _fetch_file(asset: str, file: AssetFile, cache: Cache, sources: Sources, watcher: Watcher) -> Fetched:
     location = cache.path(file)
     was_here = Fetched(asset, file.path, file.bytes, "was here", "", location)
-    if cache.verify(file):  # without the lock: a cache that may only be read serves too
-        return was_here
     try:
+        if cache.verify(file):  # without the lock: a cache that may only be read serves too
+            return was_here
         location.parent.mkdir(parents=True, exist_ok=True)
         with _alone(file, location, watcher):
             if cache.verify(file):  # another one brought it while this one waited
@@ -108,8 +108,8 @@ def _cannot_write(path: Path, error: OSError) -> HandsonError:
             "Free some space and run the command again: it goes on where it stopped.",
         )
     return HandsonError(
-        f"{path} could not be written: {error.strerror or error}.",
-        "Name a folder that you may write to in HANDSON_CACHE.",
+        f"{path} could not be read or written: {error.strerror or error}.",
+        "Name a folder of your own in HANDSON_CACHE.",
     )
 
 
@@ -200,12 +200,17 @@ def _keep(candidate: Path, file: AssetFile, location: Path) -> None:
     """Move the whole, right file to its place; anything else is named and not kept."""
     size, found = size_of(candidate), sha256_of(candidate)
     if size != file.bytes or found != file.sha256:
-        candidate.unlink()
+        _discard(candidate)
         what = "its content was changed" if size == file.bytes else _other_size(size, file)
         raise WrongContentError(f"{what} (SHA-256 {found} in place of {file.sha256})")
     candidate.chmod(0o444)
     candidate.replace(location)
-    location.with_suffix(".etag").unlink(missing_ok=True)
+    _discard(_partial(location))
+
+
+def _discard(partial: Path) -> None:
+    partial.unlink(missing_ok=True)
+    tag_of(partial).unlink(missing_ok=True)
 
 
 def _other_size(size: int, file: AssetFile) -> str:

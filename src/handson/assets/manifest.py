@@ -16,7 +16,7 @@ from handson.errors import HandsonError, UnknownNameError
 def _inside(path: str) -> str:
     if path.startswith("/") or set(path) & set("\\:?*") or ".." in path.split("/"):
         raise ValueError("a path is relative, with '/', and stays in its folder")
-    if not path or str(PurePosixPath(path)) != path:
+    if not PurePosixPath(path).name or str(PurePosixPath(path)) != path:
         raise ValueError("a path is written in its shortest form, without './', '//' or a '/' at the end")
     return path
 
@@ -33,6 +33,13 @@ def _name(name: str) -> str:
     return name
 
 
+def _some(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    # In place of min_length=1, which also complains of an empty list where the items themselves are wrong.
+    if not items:
+        raise ValueError("there must be at least one")
+    return items
+
+
 def _sha256(text: str) -> str:
     if len(text) != 64 or set(text) - set("0123456789abcdef"):
         raise ValueError(f"a SHA-256 has 64 digits of 0-9 a-f, this one has {len(text)} characters")
@@ -45,7 +52,7 @@ class AssetFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: Annotated[str, AfterValidator(_inside)]
-    urls: tuple[Annotated[str, AfterValidator(_web_address)], ...] = Field(min_length=1)
+    urls: Annotated[tuple[Annotated[str, AfterValidator(_web_address)], ...], AfterValidator(_some)]
     sha256: Annotated[str, AfterValidator(_sha256)]
     bytes: PositiveInt
 
@@ -63,7 +70,7 @@ class Asset(BaseModel):
     what: str = Field(min_length=1)
     licence: str = Field(min_length=1)
     source: Annotated[str, AfterValidator(_web_address)]
-    files: tuple[AssetFile, ...] = Field(min_length=1)
+    files: Annotated[tuple[AssetFile, ...], AfterValidator(_some)]
 
     @property
     def bytes(self) -> int:
