@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from handson import doctor
 from handson.doctor import BLOCKED, FINE, WARN
 
@@ -113,13 +114,13 @@ def test_a_python_without_venv_is_completed_in_its_own_systems_way(distribution:
 
 
 def test_this_pythons_modules_are_found_or_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "ensurepip" else object())
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "ensurepip" else sys.__spec__)
     assert doctor.probe_venv().missing == ("ensurepip",)
 
 
 # --- cpu, cores, memory -----------------------------------------------------------------------------------------------
 
-CPUINFO = "processor\t: 0\nmodel name\t: AMD EPYC 7763\nflags\t\t: fpu svm {}\n\nprocessor\t: 1\nmodel name\t: AMD EPYC 7763\n"
+CPUINFO = "processor\t: 0\nmodel name\t: AMD EPYC 7763\nflags\t\t: fpu svm {}\n\nprocessor\t: 1\n"
 
 
 def test_avx2_is_read_from_linux() -> None:
@@ -338,7 +339,10 @@ def test_a_taken_port_names_who_has_it_and_the_way_out() -> None:
 
 
 def test_owners_of_ports_are_read_from_windows_and_macos() -> None:
-    netstat = "  TCP    127.0.0.1:8888     0.0.0.0:0      ABH\u00d6REN     4711\n  TCP    127.0.0.1:18888    0.0.0.0:0      ABH\u00d6REN     1\n"
+    netstat = "".join(
+        f"  TCP    127.0.0.1:{port}     0.0.0.0:0      ABH\u00d6REN     {process}\n"
+        for port, process in ((8888, 4711), (18888, 1))
+    )
     assert doctor.owner_from_netstat(netstat, 8888) == "process 4711"
     assert doctor.owner_from_netstat(netstat, 888) == ""
     assert doctor.owner_from_lsof("p815\ncpython3.12\nf7\n") == "python3.12 (process 815)"
@@ -503,9 +507,7 @@ OLD_PYTHONS = sorted(str(path) for path in Path.home().glob(".pyenv/versions/3.[
 def test_it_runs_on_old_pythons_and_says_that_they_are_too_old(python: str, tmp_path: Path) -> None:
     shutil.copy(FILE, tmp_path / "doctor.py")
     command = [python, "-I", "doctor.py", "--json"]
-    done = subprocess.run(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False
-    )
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=False)
     assert done.stderr == b""
     findings = {finding["name"]: finding for finding in json.loads(done.stdout)["findings"]}
     assert "too old" in findings["python"]["found"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
 from handson import doctor
 
 START = Path(__file__).parents[1] / "start.py"

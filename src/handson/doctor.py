@@ -136,6 +136,8 @@ def probe_system() -> SystemFacts:
 
 def probe_glibc() -> Tuple[int, ...]:
     """The version of glibc, or () where the C library is another one (musl)."""
+    if sys.platform == "win32":
+        return ()
     try:
         name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
     except (AttributeError, ValueError, OSError):
@@ -290,7 +292,9 @@ class VenvFacts(NamedTuple):
 
 def probe_venv() -> VenvFacts:
     """Look for the modules that make an environment; Debian puts them into a package of their own."""
-    missing = tuple(name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None)
+    specs = {name: importlib.util.find_spec(name) for name in ("venv", "ensurepip")}
+    # A folder without files in it is a "namespace package", found but empty.
+    missing = tuple(name for name, spec in specs.items() if spec is None or spec.origin is None)
     words = re.findall(r"^ID(?:_LIKE)?=(.*)$", text_of("/etc/os-release"), re.MULTILINE)
     return VenvFacts(missing, " ".join(words).replace('"', ""), tuple(sys.version_info[:2]))
 

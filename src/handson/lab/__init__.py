@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from handson.lab.data import AssetMissing, Digits, asset, cat, digits
     from handson.lab.exercises import NotYet, check, checker, expect, use
     from handson.lab.figure import Figure, bars, heatmap, plot, scatter
-    from handson.lab.image import save_picture, show
+    from handson.lab.image import images, save_picture, show
     from handson.lab.live import Live
     from handson.lab.pad import drawing_pad
     from handson.lab.photos import photo, your_photo
@@ -23,7 +23,7 @@ _MODULES = {
     "data": ("AssetMissing", "Digits", "asset", "cat", "digits"),
     "exercises": ("NotYet", "check", "checker", "expect", "use"),
     "figure": ("Figure", "bars", "heatmap", "plot", "scatter"),
-    "image": ("save_picture", "show"),
+    "image": ("images", "save_picture", "show"),
     "live": ("Live",),
     "pad": ("drawing_pad",),
     "photos": ("photo", "your_photo"),
@@ -36,7 +36,7 @@ __all__ = [  # noqa: RUF022  # grouped as in _MODULES
     "AssetMissing", "Digits", "asset", "cat", "digits",
     "NotYet", "check", "checker", "expect", "use",
     "Figure", "bars", "heatmap", "plot", "scatter",
-    "save_picture", "show",
+    "images", "save_picture", "show",
     "Live",
     "drawing_pad",
     "photo", "your_photo",

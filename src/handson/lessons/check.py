@@ -111,7 +111,7 @@ def check_lesson(
             return report
         if failed := [check["name"] for check in run.outputs(CHECK_MIME) if not check["passed"]]:
             report.promises.append(Kept("the solutions pass their checks", f"failed: {', '.join(failed)}", kept=False))
-    report.pictures = sorted((folder / "pictures").glob("*"))
+    report.pictures = sorted((folder / "pictures").glob("[!.]*"))
     report.promises += [
         Kept("the solved lesson runs to its end", f"{seeds} of {seeds} seeds", kept=True),
         *_promised_figures(lesson, data, report),

@@ -156,7 +156,7 @@ def run_notebook(
     client = NotebookClient(
         notebook,
         km=manager,
-        timeout=limits.cell_seconds,
+        timeout=round(limits.cell_seconds),
         allow_errors=True,  # failures are read from the outputs
         resources={"metadata": {"path": str(folder)}},
     )
