@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ def reference(number: float) -> float:
 
 
 @pytest.fixture(autouse=True)
-def _doubling(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _doubling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exercises, "_exercises", {})
 
     @checker(reference=reference)
@@ -24,8 +24,6 @@ def _doubling(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         expect(answer(2) is not None, "It returns nothing. Is there a `return`?")
         expect(answer(3) != 9, "You squared the number.")
         expect(answer(3) == 6, "Twice 3 is 6.")
-
-    yield
 
 
 def named(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -80,7 +78,7 @@ def test_an_answer_that_was_right_and_is_changed_to_wrong_is_no_longer_used() ->
 
 
 def test_an_unknown_exercise_names_the_known_ones() -> None:
-    with pytest.raises(NotYet, match="Run the cells above first.*Known: double"):
+    with pytest.raises(NotYet, match=r"Run the cells above first.*Known: double"):
         use("triple")
 
 

@@ -29,7 +29,9 @@ def test_a_workshop_that_agrees_is_read(make_workshop: MakeWorkshop) -> None:
         assert catalog.find(name).name == "add"
 
 
-def test_a_workshop_is_found_from_below_and_named_when_there_is_none(make_workshop: MakeWorkshop, tmp_path: Path) -> None:
+def test_a_workshop_is_found_from_below_and_named_when_there_is_none(
+    make_workshop: MakeWorkshop, tmp_path: Path
+) -> None:
     root = make_workshop()
     assert find_workshop(root / "lessons").root == root
     with pytest.raises(HandsonError, match=r"There is no workshop.toml.*\n.*--workshop FOLDER"):

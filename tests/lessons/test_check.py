@@ -25,7 +25,13 @@ def checked(make_workshop: MakeWorkshop, tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setattr(check_module, "slowdown", lambda threads: slowdown)
         lesson = read_lesson(make_workshop(*edit) / "lessons" / "numbers" / "01_add.py")
         return check_lesson(
-            lesson, "embedded", seeds=seeds, index={}, out=tmp_path / "out", say=lambda text: None, with_learner=with_learner
+            lesson,
+            "embedded",
+            seeds=seeds,
+            index={},
+            out=tmp_path / "out",
+            say=lambda text: None,
+            with_learner=with_learner,
         )
 
     return run
@@ -79,7 +85,7 @@ def test_memory_beyond_the_contract_ends_the_kernel(checked: Callable[..., Repor
 
 
 def test_threads_are_those_of_the_contract(checked: Callable[..., Report]) -> None:
-    count = ('lab.report(sum=add(2, 2))', "import os; lab.report(sum=4 if os.environ['OMP_NUM_THREADS'] == '1' else 0)")
+    count = ("lab.report(sum=add(2, 2))", "import os; lab.report(sum=4 if os.environ['OMP_NUM_THREADS'] == '1' else 0)")
     assert checked(count, ("#   memory_mb: 600", "#   memory_mb: 600\n#   threads: 1")).kept
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import importlib.resources
 import json
@@ -76,7 +75,10 @@ def digits() -> Digits:
 
 
 def cat(size: int = 200) -> torch.Tensor:
-    """A cat's portrait, float (size, size, 3) in 0..1: the fetched asset `cat`, otherwise Chelsea of scikit-image; says which."""
+    """A cat's portrait, float (size, size, 3) in 0..1; says which.
+
+    The fetched asset `cat`, otherwise Chelsea, who comes with scikit-image.
+    """
     try:
         (file,) = asset("cat").values()
     except AssetMissing:
@@ -104,8 +106,9 @@ def _read_idx(path: Path) -> torch.Tensor:
 
 
 def _embedded_digits() -> Digits:
-    with gzip.open(importlib.resources.files("sklearn") / "datasets" / "data" / "digits.csv.gz", "rt") as file:  # type: ignore[arg-type]
-        rows = torch.tensor([[int(float(value)) for value in row] for row in csv.reader(file)])
+    packed = (importlib.resources.files("sklearn") / "datasets" / "data" / "digits.csv.gz").read_bytes()
+    lines = gzip.decompress(packed).decode("ascii").splitlines()
+    rows = torch.tensor([[int(float(value)) for value in line.split(",")] for line in lines])
     small = rows[:, :64].float().reshape(-1, 1, 8, 8) / 16
     large = torch.nn.functional.interpolate(small, size=(20, 20), mode="bilinear", align_corners=False)
     images = (torch.nn.functional.pad(large, (4, 4, 4, 4))[:, 0] * 255).round().to(torch.uint8)

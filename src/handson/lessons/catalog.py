@@ -85,7 +85,7 @@ def _agree_on_agendas(workshop: Workshop, lessons: dict[str, Lesson]) -> None:
         for name in agenda.lessons:
             if minutes not in lessons[name].contract.agenda:
                 raise HandsonError(
-                    f"{path}: [agendas.{minutes}] lists {name!r}, but its header says agenda: {_listed(lessons[name])}.",
+                    f"{path}: [agendas.{minutes}] lists {name!r}, but its header says {_listed(lessons[name])}.",
                     f"Add {minutes} to the key 'agenda' in {lessons[name].path}, or take the lesson out.",
                 )
     for lesson in lessons.values():
@@ -98,7 +98,7 @@ def _agree_on_agendas(workshop: Workshop, lessons: dict[str, Lesson]) -> None:
 
 
 def _listed(lesson: Lesson) -> str:
-    return str(list(lesson.contract.agenda))
+    return f"agenda: {list(lesson.contract.agenda)}"
 
 
 def _agree_on_assets(lessons: tuple[Lesson, ...], manifest: Manifest) -> None:

@@ -32,7 +32,7 @@ from handson.lessons.workspace import write_index
 
 TEACHING_ERROR = "NotYet"
 _CELL_SECONDS_PER_MINUTE = 60.0
-"""One cell may take as long on the wall as the whole lesson is meant to, times the slowdown: a hang ends, slowness does not."""
+"""A cell may take on the wall what the lesson is meant to, times the slowdown: a hang ends, slowness does not."""
 
 Say = Callable[[str], None]
 
@@ -121,14 +121,14 @@ def check_lesson(
     if with_learner:
         say(f"{lesson.name}: the learner's version")
         run, _ = _execute(lesson, "learner", data, 0, index, folder)
-        report.promises.append(_exactly_the_exercises_fail(lesson, run))
+        report.promises.append(_exactly_the_exercises_fail(run))
     return report
 
 
 def _execute(
     lesson: Lesson, version: Version, data: Data, seed: int, index: Mapping[str, Any], keep_in: Path | None
 ) -> tuple[Run, float]:
-    """One run in a temporary folder; with `keep_in`, the executed notebook (and the solved one's pictures) are kept there."""
+    """One run in a temporary folder; `keep_in` gets the executed notebook, and the pictures of the solved one."""
     notebook = render(lesson, version, read_record(lesson))
     contract = lesson.contract
     with tempfile.TemporaryDirectory(prefix="handson-check-") as name:
@@ -217,7 +217,7 @@ def _promised_picture(lesson: Lesson, report: Report) -> Kept:
     )
 
 
-def _exactly_the_exercises_fail(lesson: Lesson, run: Run) -> Kept:
+def _exactly_the_exercises_fail(run: Run) -> Kept:
     promise = "in the learner's version exactly the exercises fail, each with a message that teaches"
     if run.died:
         return Kept(promise, run.died, kept=False)

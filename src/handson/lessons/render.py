@@ -86,8 +86,9 @@ def _markdown(lesson: Lesson, cell: Cell, record: Record | None) -> Any:
         value = record.figure(found["data"], found["figure"])
         if value is None:
             raise HandsonError(
-                f"{lesson.path}:{cell.line}: the text quotes {found[0]}, which the last recorded check did not report.",
-                f"Reported: {', '.join(record.figure_names(found['data'])) or 'nothing'}. Run `handson check --record`.",
+                f"{lesson.path}:{cell.line}: the text quotes {found[0]}, which the recorded check did not report.",
+                f"Reported: {', '.join(record.figure_names(found['data'])) or 'nothing'}. "
+                "Run `handson check --record`.",
             )
         return format(value, found["format"] or "g")
 

@@ -30,8 +30,11 @@ def _refuse_network():
     import sys
 
     def refuse(event, arguments):
-        if event == "socket.connect" and isinstance(arguments[1], tuple) or event in ("socket.getaddrinfo", "socket.sendto"):
-            raise PermissionError(f"a lesson is checked with the network refused, and this cell asked for it: {arguments[1:]}")
+        asked = event in ("socket.getaddrinfo", "socket.sendto")
+        if asked or (event == "socket.connect" and isinstance(arguments[1], tuple)):
+            raise PermissionError(
+                f"a lesson is checked with the network refused, and this cell asked for it: {arguments[1:]}"
+            )
 
     sys.addaudithook(refuse)
 
@@ -142,7 +145,9 @@ def run_notebook(
     """
     if network_is_cut_off():
         # The sockets' names begin with `ip`; absolute, for the kernel stands in another folder than we do.
-        manager = _CutOffKernelManager(kernel_name="python3", transport="ipc", ip=str(folder / ".kernel"))
+        manager: AsyncKernelManager = _CutOffKernelManager(
+            kernel_name="python3", transport="ipc", ip=str(folder / ".kernel")
+        )
     else:
         manager = AsyncKernelManager(kernel_name="python3")
     # The interpreter that runs handson, whatever kernels this machine has installed under the same name.

@@ -186,7 +186,8 @@ def _split_exercise(text: str, where: str) -> list[tuple[str, str]]:
         if marker := _MARKER.match(line):
             if marker["part"] != follows[part]:
                 raise HandsonError(
-                    f"{where}: line {number} of the exercise is '# --- {marker['part']}' where '# --- {follows[part]}' belongs.",
+                    f"{where}: line {number} of the exercise is '# --- {marker['part']}' "
+                    f"where '# --- {follows[part]}' belongs.",
                     "An exercise holds '# --- solution', the solved lines, '# --- stub', the learner's lines "
                     "commented out, '# --- end'.",
                 )

@@ -1,0 +1,287 @@
+"""Pictures: shown as a neat grid with captions, and saved to the learner's folder."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from handson.lab import style
+from handson.lab.gif import gif
+from handson.lab.photos import why
+from handson.lab.places import workspace
+from handson.lab.png import Pixels, pixels, several
+from handson.lab.reporting import in_notebook
+from handson.lab.style import Theme
+from handson.lab.vegalite import Figure, Still, vl_convert
+
+_GAP = 14
+_LINE = 21
+_ALONE = 420
+_ACROSS = 700
+"""Pixels on the screen: between two pictures, of a caption's line, of a picture that stands alone, of a row of them."""
+_PROJECTOR = 1920
+_FOLDER = "pictures"
+_OURS = ".made.json"
+
+
+@dataclass(frozen=True)
+class Images(Still):
+    """One picture or several, with captions. The last line of a cell shows them; `.save("grid.png")` keeps them."""
+
+    pictures: tuple[Pixels, ...]
+    captions: tuple[str, ...]
+    alts: tuple[str, ...]
+    title: str
+    alt: str
+    columns: int
+    width: int
+    pixelated: bool
+    highlight: frozenset[int]
+
+    def __repr__(self) -> str:
+        """The text alternative."""
+        return f"Images: {self.alt}"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {"text/html": self.html(), "text/plain": self.alt}
+
+    def html(self) -> str:
+        """The grid as an HTML figure; it wraps on narrow screens and takes the colour of the text around it."""
+        across = self.columns * self.width + (self.columns - 1) * _GAP
+        title = f'<figcaption style="{_TITLE_CSS}">{escape(self.title)}</figcaption>' if self.title else ""
+        cells = "".join(self._cell(i) for i in range(len(self.pictures)))
+        grid = f"display:flex;flex-wrap:wrap;gap:{_GAP}px;max-width:{across}px"
+        return (
+            f'<figure style="margin:8px 0;font-family:{style.FONT}" aria-label="{escape(self.alt)}">{title}'
+            f'<div style="{grid}">{cells}</div></figure>'
+        )
+
+    def _cell(self, index: int) -> str:
+        strong = index in self.highlight
+        ring = f";outline:3px solid {style.ORANGE};outline-offset:2px" if strong else ""
+        drawn = ";image-rendering:pixelated" if self.pixelated else ""
+        image = (
+            f'<img src="{self.pictures[index].data_url()}" alt="{escape(self.alts[index])}" '
+            f'style="display:block;width:100%;height:auto;margin:0;border-radius:4px{drawn}{ring}">'
+        )
+        look = f"color:{style.ORANGE};font-weight:700" if strong else f"opacity:{0.85}"
+        caption = self.captions[index]
+        below = (
+            f'<figcaption style="margin-top:6px;text-align:center;font-size:{style.LABEL}px;line-height:{_LINE}px;'
+            f'font-variant-numeric:tabular-nums;overflow-wrap:anywhere;{look}">{escape(caption)}</figcaption>'
+            if caption else ""
+        )  # fmt: skip
+        return f'<figure style="margin:0;width:{self.width}px;max-width:100%">{image}{below}</figure>'
+
+    def svg(self, theme: Theme = "light") -> str:
+        """The grid as SVG text, transparent."""
+        rows = range(0, len(self.pictures), self.columns)
+        y = 40.0 if self.title else 0.0
+        parts = []
+        if self.title:
+            parts.append(f'<text y="20" font-size="{style.TITLE}" font-weight="600">{escape(self.title)}</text>')
+        for first in rows:
+            row = range(first, min(first + self.columns, len(self.pictures)))
+            tallest = max(self.pictures[i].height / self.pictures[i].width for i in row) * self.width
+            lines = max(len(self._wrapped(i)) for i in row)
+            for place, i in enumerate(row):
+                parts.append(self._svg_cell(i, place * (self.width + _GAP), y))
+            y += tallest + (lines * _LINE + 6 if lines else 0) + _GAP
+        across, down = min(self.columns, len(self.pictures)) * (self.width + _GAP) - _GAP, y - _GAP
+        drawn = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-6 -6 {across + 12} {down + 12:.0f}" '
+            f'width="{across + 12}" height="{down + 12:.0f}" font-family="{style.FONT}" fill="{style.INK}" role="img">'
+            f"<title>{escape(self.alt)}</title>{''.join(parts)}</svg>"
+        )
+        return str(style.inked(drawn, theme))
+
+    def _svg_cell(self, index: int, x: float, y: float) -> str:
+        picture, strong = self.pictures[index], index in self.highlight
+        high = picture.height / picture.width * self.width
+        smooth = ' image-rendering="optimizeSpeed"' if self.pixelated else ""
+        parts = [
+            f'<image x="{x:.1f}" y="{y:.1f}" width="{self.width}" height="{high:.1f}" '
+            f'href="{picture.data_url()}"{smooth}/>'
+        ]
+        if strong:
+            parts.append(
+                f'<rect x="{x - 3:.1f}" y="{y - 3:.1f}" width="{self.width + 6}" height="{high + 6:.1f}" rx="5" '
+                f'fill="none" stroke="{style.ORANGE}" stroke-width="3"/>'
+            )
+        look = f'fill="{style.ORANGE}" font-weight="700"' if strong else 'fill-opacity="0.85"'
+        for n, line in enumerate(self._wrapped(index)):
+            parts.append(
+                f'<text x="{x + self.width / 2:.1f}" y="{y + high + 6 + n * _LINE + 15:.1f}" text-anchor="middle" '
+                f'font-size="{style.LABEL}" {look}>{escape(line)}</text>'
+            )
+        return "".join(parts)
+
+    def _wrapped(self, index: int) -> list[str]:
+        """The caption in lines that fit below the picture; a letter takes about half its size."""
+        lines: list[str] = []
+        for word in self.captions[index].split():
+            if lines and (len(lines[-1]) + 1 + len(word)) * style.LABEL * 0.52 <= self.width:
+                lines[-1] += " " + word
+            else:
+                lines.append(word)
+        return lines
+
+    def png(self, scale: float = 2, theme: Theme = "light") -> bytes:
+        """The grid as a PNG on the background of `theme`, `scale` pixels for each on the screen."""
+        paper = f'<rect x="-99" y="-99" width="9999" height="9999" fill="{style.BACKGROUNDS[theme]}"/>'
+        drawn = self.svg(theme).replace("</title>", "</title>" + paper, 1)
+        return bytes(vl_convert().svg_to_png(drawn, scale=scale))
+
+
+_TITLE_CSS = f"font-size:{style.TITLE}px;font-weight:600;margin:0 0 12px"
+
+
+def images(
+    pictures: Any,
+    captions: Sequence[Any] | str | None = None,
+    *,
+    columns: int | None = None,
+    title: str | None = None,
+    alt: str | None = None,
+    width: int | None = None,
+    pixelated: bool | None = None,
+    highlight: Collection[int] | None = None,
+) -> Images:
+    """One picture or many as a grid.
+
+    pictures: a picture, a list of them, or a tensor (N, …); a picture is a tensor (H, W), (H, W, 3) or (3, H, W), float
+    0..1 or uint8, or a PIL image. captions: one text for each. columns, width (of one picture, pixels on the screen)
+    and pixelated (hard edges; for small ones) are chosen where not given. highlight: indices of those to be framed.
+    Raises ValueError or TypeError where that does not fit together.
+    """
+    texts = [captions] if isinstance(captions, str) else None if captions is None else [str(c) for c in captions]
+    drawn = tuple(pixels(p) for p in several(pictures, texts))
+    if not drawn:
+        raise ValueError("There is no picture to show: the list is empty.")
+    if texts is not None and len(texts) != len(drawn):
+        raise ValueError(f"There are {len(drawn)} pictures but {len(texts)} captions; each picture needs one.")
+    framed = frozenset(highlight or ())
+    if outside := sorted(i for i in framed if not 0 <= i < len(drawn)):
+        raise ValueError(f"highlight names the pictures {outside}; there are {len(drawn)}, counted from 0.")
+    said = texts or [""] * len(drawn)
+    count = len(drawn)
+    what = alt or _alt(title, said, count)
+    own = [what] if count == 1 else [text or f"picture {i} of {count}" for i, text in enumerate(said, 1)]
+    across = width or _fitting_width(drawn)
+    return Images(
+        drawn, tuple(said), tuple(own), title or "", what, columns or _fitting_columns(count, across), across,
+        drawn[0].width * 2 <= across if pixelated is None else pixelated, framed,
+    )  # fmt: skip
+
+
+def show(pictures: Any, captions: Sequence[Any] | str | None = None, **options: Any) -> None:
+    """Show pictures, or a figure, now, anywhere in a cell; the options are those of `images`."""
+    shown = pictures if isinstance(pictures, (Figure, Images)) else images(pictures, captions, **options)
+    if not in_notebook():
+        print(shown.alt)
+        return
+    from IPython.display import display
+
+    display(shown)
+
+
+def save_picture(name: str, picture: Any, *, fps: float = 10, alt: str | None = None) -> None:
+    """Save a picture to the folder `pictures`, show it, and say where it is.
+
+    name: `cat.png`, or `cat.gif` for an animation. picture: a tensor or PIL image, a list of them (frames), or what
+    `plot`, `bars`, `images` … return, which is drawn at a projector's size. fps: frames per second; the last one is
+    held for 2 s. A rerun replaces the picture that the last run saved; a file that anybody changed or put there stays,
+    and the new one gets a number. Where it cannot be saved, it is shown and the reason said.
+    Raises ValueError for another ending.
+    """
+    frames = isinstance(picture, (list, tuple)) or (hasattr(picture, "dim") and picture.dim() == 4)
+    ending = Path(name).suffix.lower() or (".gif" if frames else ".png")
+    if Path(name).name != name or ending != (".gif" if frames else ".png"):
+        raise ValueError(
+            f"{name!r} does not fit: the name is one like 'cat.{'gif' if frames else 'png'}' "
+            f"({'frames make a .gif' if frames else 'one picture is a .png'}), without a folder."
+        )
+    remark = ""
+    if frames:
+        content, remark = gif([pixels(frame) for frame in picture], fps)
+    elif isinstance(picture, (Figure, Images)):
+        content, alt = _at_projector_size(picture), alt or picture.alt
+    else:
+        content = pixels(picture).png(9)
+    _show_file(content, ending, alt or f"{Path(name).stem.replace('_', ' ')}.")
+    try:
+        path = _write(workspace() / _FOLDER, Path(name).stem, ending, content)
+    except OSError as error:
+        print(f"Not saved: {why(error)}")
+        return
+    print(f"Saved {_FOLDER}/{path.name} ({len(content) / 1000:,.0f} kB{', ' + remark if remark else ''}).")
+
+
+def _at_projector_size(picture: Figure | Images) -> bytes:
+    width = int.from_bytes(picture.png(1)[16:20], "big")
+    return picture.png(_PROJECTOR / width)
+
+
+def _write(folder: Path, stem: str, ending: str, content: bytes) -> Path:
+    """Write to the first of name, name-2, … that is free or holds what we wrote there before."""
+    folder.mkdir(exist_ok=True)
+    record = folder / _OURS
+    made: dict[str, str] = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    for n in range(1, 10_000):
+        path = folder / f"{stem}{f'-{n}' if n > 1 else ''}{ending}"
+        if not path.exists() or made.get(path.name) == _hash(path.read_bytes()):
+            break
+    unfinished = folder / f".{path.name}.part"
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    record.write_text(json.dumps({**made, path.name: _hash(content)}, indent=1), encoding="utf-8")
+    return path
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _show_file(content: bytes, ending: str, alt: str) -> None:
+    if not in_notebook():
+        return
+    from IPython.display import display
+
+    url = f"data:image/{ending[1:]};base64,{base64.b64encode(content).decode('ascii')}"
+    natural = int.from_bytes(content[16:20], "big") if ending == ".png" else int.from_bytes(content[6:8], "little")
+    width = natural * max(1, _ALONE // natural) if natural < _ALONE else min(natural, _ACROSS)
+    look = "display:block;max-width:100%;height:auto;margin:6px 0;border-radius:4px"
+    image = f'<img src="{url}" alt="{escape(alt)}" width="{width}" style="{look}">'
+    display({"text/html": image, "text/plain": alt}, raw=True)
+
+
+def _fitting_width(drawn: Sequence[Pixels]) -> int:
+    """The width of one picture on the screen: whole multiples for small ones, so that their pixels are even."""
+    count, natural = len(drawn), max(p.width for p in drawn)
+    in_one_row = (_ACROSS - (count - 1) * _GAP) // count
+    wanted = _ALONE if count == 1 else min(200, in_one_row) if in_one_row >= 84 else 120 if count <= 12 else 96
+    if natural * 1.4 <= wanted:
+        return natural * max(1, int(wanted / natural + 0.2))
+    return min(wanted, max(natural, wanted // 2)) if count == 1 else wanted
+
+
+def _fitting_columns(count: int, width: int) -> int:
+    """As many as fit side by side; fewer if all rows are then equally long."""
+    most = max(1, min(count, (_ACROSS + 20 + _GAP) // (width + _GAP)))
+    even = max(c for c in range(1, most + 1) if count % c == 0)
+    return even if even * 2 > most else most
+
+
+def _alt(title: str | None, captions: Sequence[str], count: int) -> str:
+    named = [c for c in captions if c]
+    said = f": {', '.join(named[:12])}{' …' if len(named) > 12 else ''}" if named else ""
+    return (title or ("A picture" if count == 1 else f"{count} pictures")) + said + "."
