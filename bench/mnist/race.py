@@ -11,8 +11,10 @@ import gzip
 import json
 import os
 import platform
+import shutil
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -91,6 +93,21 @@ class Mnist:
     train_labels: Tensor
     test_images: Tensor
     test_labels: Tensor
+
+
+def fetched_mnist() -> Path:
+    """A folder with MNIST's files, fetched as the lessons' are (HANDSON_MIRROR first) and linked by their names."""
+    from rich.console import Console
+
+    from handson.assets import fetch, read_manifest
+    from handson.assets.progress import FetchProgress
+
+    with FetchProgress(Console()) as progress:
+        fetched = fetch(read_manifest(HERE.parents[1] / "assets.toml").select(["mnist"]), progress)
+    folder = Path(tempfile.mkdtemp(prefix="mnist-race-"))
+    for file in fetched:
+        shutil.copyfile(file.location, folder / Path(file.path).name)
+    return folder
 
 
 def read_mnist(folder: Path) -> Mnist:
@@ -390,7 +407,7 @@ def warm_up() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, required=True, help="folder of MNIST's four .gz files")
+    parser.add_argument("--data", type=Path, help="folder of MNIST's four .gz files (default: fetch them)")
     parser.add_argument("--lesson", type=Path, default=LESSON, help="the lesson that our contestant is taken from")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cap-seconds", type=float, default=600, help="training time after which a contestant stops")
@@ -400,7 +417,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
 
     contestants = [lesson(options.lesson), convnetjs_demo(), keras_example(), pytorch_example()]
-    data = read_mnist(options.data)
+    data = read_mnist(options.data or fetched_mnist())
     warm_up()
     repeats = []
     for repeat in range(options.repeats):

@@ -58,10 +58,10 @@ lab.show(photo, "The photo")
 #
 # A photo is a **function**: you give it a place (x, y), it gives you a color (red, green, blue).
 #
-# A **neural network** is a function too, with thousands of adjustable numbers in it, its **parameters**. **Training** turns them, a
+# A **neural network** is a function too, with adjustable numbers in it, its **parameters**. **Training** turns them, a
 # little at a time, until the network answers like the photo.
 #
-# So first we need the questions: every place of the photo.
+# First the questions: every place of the photo.
 
 # %%
 def places(height, width):
@@ -99,10 +99,8 @@ print(f"{parameters(painter(2)):,} numbers to turn")
 # %% [markdown]
 # ## Training
 #
-# The **loss** says how wrong the network is: the mean squared difference to the photo's colors. `backward()` finds, for every
-# parameter, which way to turn it to make the loss smaller. The **optimizer** turns them all, a step. That is all; we repeat it.
-#
-# We say how good a painting is in **decibels** (PSNR): at 20 you recognize it, at 30 you have to look twice.
+# The **loss** says how wrong the network is: the mean squared difference to the photo's colors. We also say it in **decibels** (PSNR): at
+# 20 you recognize the photo, at 30 you have to look twice.
 
 # %%
 def psnr(painting, photo):
@@ -116,6 +114,11 @@ def paint(network, inputs, height=200, width=200):
     return torch.cat(pieces).reshape(height, width, 3)
 
 
+# %% [markdown]
+# `backward()` finds, for every parameter, which way to turn it to make the loss smaller. The **optimizer** turns them all, one step. We repeat
+# that, each time with other pixels.
+
+# %%
 def train(network, inputs, colors, steps, title, rate=0.01, handful=2048):
     """Train `network` to answer `inputs` with `colors`; returns what was seen on the way."""
     optimizer = torch.optim.Adam(network.parameters(), rate)
@@ -123,7 +126,7 @@ def train(network, inputs, colors, steps, title, rate=0.01, handful=2048):
     frames, moments = [], {round(steps * (i / 40) ** 2.5) for i in range(40)}     # often at first, then less
     live = lab.Live(steps, seconds=45, title=title, y_label="loss", log=True)
     for step in live:
-        some = torch.randint(len(inputs), (handful,))          # other pixels each time
+        some = torch.randint(len(inputs), (handful,))
         loss = (network(inputs[some]) - colors[some]).square().mean()
         optimizer.zero_grad()
         loss.backward()
@@ -145,17 +148,21 @@ blurred = frames[-1]
 lab.report(psnr_xy_db=psnr(blurred, photo))
 
 # %% [markdown]
-# A blur. Such a network likes slow changes: next to each other, x and y are nearly the same numbers, so it gives nearly the same color. More layers
-# help little.
+# A blur. Next to each other, x and y are nearly the same numbers, so the network gives nearly the same color.
 #
-# The way out is to give it **waves** in place of x and y: each wave goes up and down across the picture, in some direction, slowly or fast. Two
-# neighbors then get different numbers. (These are called *Fourier features*.)
+# The way out: give it **waves** in place of x and y. Each goes up and down across the picture, in its own direction, slowly or fast, so that
+# neighbors get different numbers. (They are called *Fourier features*.)
+
+# %%
+directions = {"(1, 0)": [1, 0], "(0, 3)": [0, 3], "(4, 2)": [4, 2], "(-9, 9)": [-9, 9]}
+four_waves = [torch.sin(math.pi * xy @ torch.tensor(d, dtype=torch.float)).reshape(200, 200) / 2 + 0.5 for d in directions.values()]
+lab.show(four_waves, [f"frequency {name}" for name in directions], columns=4, title="Four waves")
 
 # %% [markdown]
 # ## Your turn: waves
 #
 # Each column of `frequencies` is one wave: how often it goes up and down from edge to edge, in x and in y. The angle of every wave at every place is
-# `math.pi * xy @ frequencies`. The network is to get the sine **and** the cosine of each angle.
+# `math.pi * xy @ frequencies` (`@` is the matrix product). Give the network the sine **and** the cosine of each angle.
 
 # %% tags=["check"]
 # This cell holds the check of the exercise below, and our own answer. Run it; read it later if you are curious.
@@ -253,15 +260,12 @@ for speed in (2, 15, 60):
 lab.show(pictures, captions, columns=3)
 
 # %% [markdown]
-# Too slow, and it is a blur. Too fast, and neighbors have nothing in common any more: grain. In between, a photo.
+# Too slow: a blur. Too fast: neighbors have nothing in common, grain.
 #
-# Now change the number of layers in `painter`, or `width`, and run the cell above again. Which buys more?
-
-# %% [markdown]
 # ## Leader board: 2,643 numbers
 #
-# Years ago the page *convnetjs* painted a cat with seven layers of 20 units: 2,643 parameters. Below is that network, and an entry of ours with
-# fewer, whose units are waves too and learn how fast to go. Everybody has {{full.small_steps:.0f}} steps.
+# The page *convnetjs* once painted a cat with seven layers of 20 units: 2,643 parameters. Here is that network, and ours with fewer, whose units
+# are waves that learn how fast to go.
 
 # %%
 class Sine(nn.Module):
@@ -274,7 +278,7 @@ class Sine(nn.Module):
     def forward(self, inputs):
         return torch.sin(self.speed * inputs)
 
-
+# %%
 def seven_layers(width=20):
     layers, inputs = [], 2
     for _ in range(7):
@@ -290,21 +294,22 @@ def our_entry(width=34):
     )
 
 # %%
+# How deep, how wide? Add an entry of yours below; all get the same number of steps.
 entries = {"seven layers of 20": seven_layers, "waves that learn": our_entry}     # add yours here
-small_steps, board = lab.pace(1500), {}
+board = {}
 for name, build in entries.items():
     torch.manual_seed(lab.seed())
     small = build()
-    if parameters(small) > 2643:
-        print(f"{name} has {parameters(small):,} parameters; at most 2,643 take part.")
-        continue
-    seen, _ = train(small, xy, colors, small_steps, title=name)
+    assert parameters(small) <= 2643, f"{name} has {parameters(small):,} parameters; at most 2,643 take part."
+    seen, _ = train(small, xy, colors, steps=lab.pace(1500), title=name)
     board[name] = psnr(seen[-1], photo)
+lab.bars(board, unit="dB", title="At most 2,643 parameters", highlight=max(board, key=board.get))
+
+# %%
 lab.report(
     small_db=board["waves that learn"], small_gain_db=board["waves that learn"] - board["seven layers of 20"],
-    small_parameters=parameters(our_entry()), small_steps=small_steps,
+    small_parameters=parameters(our_entry()),
 )
-lab.bars(board, unit="dB", title="At most 2,643 parameters", highlight=max(board, key=board.get))
 
 # %% [markdown]
 # ## Your own photo

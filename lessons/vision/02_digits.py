@@ -252,8 +252,8 @@ lab.report(accuracy_with_bug=accuracy_of(suspect))
 # %% [markdown]
 # ## Your turn: the silent bug
 #
-# The loss falls, then it climbs again: strange. And yet the network reads most digits. One could believe that it knows no better, and
-# that is what makes such bugs expensive: with the step mended, the same training reads nine of ten and more.
+# The loss falls, then climbs again. And yet the network reads most digits: one could believe that it knows no better, and
+# that makes such bugs expensive: with the step mended, the same training reads more than nine of ten.
 #
 # Something is **missing**. It has to do with what `backward()` leaves behind.
 
@@ -337,8 +337,8 @@ lab.report(accuracy_hidden=accuracy_of(hidden))
 # %% [markdown]
 # ## Third network: a window that slides
 #
-# A **convolution** slides a small window (5 × 5 pixels) over the picture and looks for the same thing everywhere: an edge, a bend. `MaxPool`
-# halves the picture and keeps what was found. `BatchNorm` keeps the numbers in a good range.
+# A **convolution** slides a small window over the picture and looks for the same thing everywhere: an edge, a bend. `MaxPool` halves the
+# picture and keeps what was found. `BatchNorm` keeps the numbers in range.
 #
 # **What do you expect?** It has a third of the parameters of the second network. Better or worse?
 

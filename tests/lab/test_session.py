@@ -1,0 +1,46 @@
+"""A slow laptop is told so and gets shorter trainings; a check plans as for the reference laptop."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("torch", reason="PyTorch is not installed")
+
+from handson.lab import session  # noqa: E402
+
+
+@pytest.mark.parametrize(("speed", "steps"), [(2.0, 1000), (0.5, 1000), (0.25, 500), (0.01, 200)])
+def test_trainings_shrink_with_the_laptops_speed_and_never_below_a_fifth(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], speed: float, steps: int
+) -> None:
+    monkeypatch.delenv("HANDSON_CHECK", raising=False)
+    monkeypatch.setattr(session, "_steps_per_second", lambda: speed * session.REFERENCE_STEPS_PER_SECOND)
+    session.begin()
+    assert session.pace(1000) == steps
+    told = capsys.readouterr().out
+    assert f"{speed:.1f} × the speed" in told
+    assert ("made shorter" in told) == (steps < 1000)
+
+
+def test_a_check_shrinks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_steps_per_second", lambda: 0.0)
+    monkeypatch.setenv("HANDSON_CHECK", "1")
+    session.begin()
+    assert session.pace(1000) == 1000
+
+
+def test_the_measurement_leaves_the_random_numbers_alone() -> None:
+    import torch
+
+    torch.manual_seed(0)
+    wanted = torch.rand(3)
+    torch.manual_seed(0)
+    assert session._steps_per_second(rounds=1, steps=1) > 0
+    assert torch.equal(torch.rand(3), wanted)
+
+
+def test_the_seed_is_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HANDSON_SEED", raising=False)
+    assert session.seed() == 0
+    monkeypatch.setenv("HANDSON_SEED", "3")
+    assert session.seed() == 3
