@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from handson.lab import session  # noqa: E402
+from handson.lab import session
 
 
 @pytest.mark.parametrize(("speed", "steps"), [(2.0, 1000), (0.5, 1000), (0.25, 500), (0.01, 200)])

@@ -57,7 +57,7 @@ def test_the_address_opens_the_notebook_and_holds_the_token() -> None:
     assert url == "http://127.0.0.1:8888/lab/tree/vision/02%20digits.ipynb?token=secret"
 
 
-def test_what_a_dead_server_left_behind_is_not_taken_for_a_running_one(tmp_path: Path, taken: int) -> None:
+def test_what_a_dead_server_left_behind_is_not_taken_for_a_running_one(tmp_path: Path) -> None:
     runtime = tmp_path / ".handson" / "jupyter" / "runtime"
     runtime.mkdir(parents=True)
     (runtime / "jpserver-1.json").write_text("{")

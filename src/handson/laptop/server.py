@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from handson.errors import HandsonError
+from handson.lessons.threads import PASSIVE_THREADS
 
 ADDRESS = "127.0.0.1"
 DEFAULT_PORT = 8888
 _PORTS_TRIED = 50
-
-# Waiting threads must not spin: a laptop is shared with the browser and a call.
-_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
 
 # JupyterLab asks nobody for news or updates (there may be no network), and saves often.
 _LAB_SETTINGS: dict[str, dict[str, Any]] = {
@@ -107,7 +105,7 @@ def start_server(
     ]
     variables = {
         **os.environ,
-        **_ENVIRONMENT,
+        **PASSIVE_THREADS,
         "JUPYTER_TOKEN": server.token,  # not on the command line, where others can read it
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_DATA_DIR": str(folder / "data"),

@@ -14,7 +14,7 @@ import sys
 import time
 
 from handson.errors import HandsonError
-from handson.lessons.run import thread_limits
+from handson.lessons.threads import thread_limits
 
 REFERENCE_CPU_SECONDS = 4.2
 """CPU-seconds of `_train` on the reference laptop, two threads: by definition (measured: bench/reference.md)."""

@@ -21,6 +21,8 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
+from handson.lessons.threads import thread_limits
+
 MB = 10**6
 
 # Runs in the kernel before the first cell. Cells reach the network through Python's sockets or not at all; where the
@@ -41,15 +43,6 @@ def _refuse_network():
 _refuse_network()
 del _refuse_network
 """
-
-# Threads that wait must not burn CPU time: it would be counted, and on a busy machine it is lost to everybody.
-PASSIVE_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
-
-
-def thread_limits(threads: int) -> dict[str, str]:
-    """Environment variables that hold OpenMP, OpenBLAS and MKL to `threads` threads that do not spin."""
-    count = str(threads)
-    return {"OMP_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count, "MKL_NUM_THREADS": count, **PASSIVE_THREADS}
 
 
 @dataclass(frozen=True)
