@@ -50,7 +50,7 @@ from handson import lab
 lab.begin()
 
 # %%
-photo = lab.cat(200)                     # 200 × 200 pixels, each with red, green and blue from 0 to 1
+photo = lab.cat(200)       # 200 × 200 pixels, each with red, green and blue, 0 to 1
 lab.show(photo, "The photo")
 
 # %% [markdown]
@@ -58,7 +58,7 @@ lab.show(photo, "The photo")
 #
 # A photo is a **function**: you give it a place (x, y), it gives you a color (red, green, blue).
 #
-# A **neural network** is a function too, with adjustable numbers in it, its **parameters**. **Training** turns them, a
+# A **neural network** is one too, with adjustable numbers in it, its **parameters**. **Training** turns them, a
 # little at a time, until the network answers like the photo.
 #
 # First the questions: every place of the photo.
@@ -66,7 +66,8 @@ lab.show(photo, "The photo")
 # %%
 def places(height, width):
     """Every place of a picture: x and y from -1 to 1, one row per pixel."""
-    y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
+    down, across = torch.linspace(-1, 1, height), torch.linspace(-1, 1, width)
+    y, x = torch.meshgrid(down, across, indexing="ij")
     return torch.stack([x.flatten(), y.flatten()], dim=1)
 
 
@@ -104,13 +105,13 @@ print(f"{parameters(painter(2)):,} numbers to turn")
 
 # %%
 def psnr(painting, photo):
-    """Peak signal-to-noise ratio in decibels: 10 more means a tenth of the squared error."""
+    """Peak signal-to-noise ratio in decibels; 10 more: a tenth of the squared error."""
     return -10 * math.log10((painting - photo).square().mean())
 
 
 @torch.no_grad()
 def paint(network, inputs, height=200, width=200):
-    pieces = [network(some) for some in inputs.split(4000)]        # in pieces: it needs less memory
+    pieces = [network(some) for some in inputs.split(4000)]    # this needs less memory
     return torch.cat(pieces).reshape(height, width, 3)
 
 
@@ -120,10 +121,11 @@ def paint(network, inputs, height=200, width=200):
 
 # %%
 def train(network, inputs, colors, steps, title, rate=0.01, handful=2048):
-    """Train `network` to answer `inputs` with `colors`; returns what was seen on the way."""
+    """Train `network` to answer `inputs` with `colors`; returns frames."""
     optimizer = torch.optim.Adam(network.parameters(), rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.05)
-    frames, moments = [], {round(steps * (i / 40) ** 2.5) for i in range(40)}     # often at first, then less
+    schedule = torch.optim.lr_scheduler.OneCycleLR(    # large steps, then small
+        optimizer, rate, total_steps=steps, pct_start=0.05)
+    frames, moments = [], {round(steps * (i / 40) ** 3.5) for i in range(40)}
     live = lab.Live(steps, seconds=45, title=title, y_label="loss", log=True)
     for step in live:
         some = torch.randint(len(inputs), (handful,))
@@ -143,7 +145,8 @@ def train(network, inputs, colors, steps, title, rate=0.01, handful=2048):
 
 # %%
 torch.manual_seed(lab.seed())
-frames, live = train(painter(inputs=2), xy, colors, steps=lab.pace(400), title="From x and y alone")
+network = painter(inputs=2)
+frames, live = train(network, xy, colors, lab.pace(400), title="From x and y alone")
 blurred = frames[-1]
 lab.report(psnr_xy_db=psnr(blurred, photo))
 
@@ -154,9 +157,10 @@ lab.report(psnr_xy_db=psnr(blurred, photo))
 # neighbors get different numbers. (They are called *Fourier features*.)
 
 # %%
-directions = {"(1, 0)": [1, 0], "(0, 3)": [0, 3], "(4, 2)": [4, 2], "(-9, 9)": [-9, 9]}
-four_waves = [torch.sin(math.pi * xy @ torch.tensor(d, dtype=torch.float)).reshape(200, 200) / 2 + 0.5 for d in directions.values()]
-lab.show(four_waves, [f"frequency {name}" for name in directions], columns=4, title="Four waves")
+four = torch.tensor([[1.0, 0.0], [0.0, 3.0], [4.0, 2.0], [-9.0, 9.0]])
+pictures = [torch.sin(math.pi * xy @ wave).reshape(200, 200) / 2 + 0.5 for wave in four]
+captions = [f"{x:g} times in x, {y:g} in y" for x, y in four.tolist()]
+lab.show(pictures, captions, columns=4, title="Four waves")
 
 # %% [markdown]
 # ## Your turn: waves
@@ -165,7 +169,7 @@ lab.show(four_waves, [f"frequency {name}" for name in directions], columns=4, ti
 # `math.pi * xy @ frequencies` (`@` is the matrix product). Give the network the sine **and** the cosine of each angle.
 
 # %% tags=["check"]
-# This cell holds the check of the exercise below, and our own answer. Run it; read it later if you are curious.
+# The check of the exercise below, with our own answer. Run it, read it later.
 def waves_reference(xy, frequencies):
     angles = math.pi * xy @ frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=1)
@@ -205,7 +209,7 @@ def waves(answer):
 
 # %% tags=["exercise"]
 def waves(xy, frequencies):
-    """Sine and cosine of every wave at every place: (places, 2) and (2, waves) → (places, 2 · waves)."""
+    """Sine and cosine of each wave: (places, 2), (2, waves) → (places, 2 · waves)."""
     # --- solution
     angles = math.pi * xy @ frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=1)
@@ -229,7 +233,7 @@ lab.check(waves)
 # %% [markdown]
 # ## Paint it
 #
-# 128 waves in random directions, most of them with 0 to 30 ups and downs from edge to edge. The same network, the same training.
+# 128 waves in random directions, most of them going up and down 0 to 30 times from edge to edge. The same network, the same training.
 
 # %%
 waves = lab.use("waves")
@@ -237,26 +241,33 @@ torch.manual_seed(lab.seed())
 frequencies = torch.randn(2, 128) * 15
 network = painter(inputs=2 * 128)
 
-frames, live = train(network, waves(xy, frequencies), colors, steps=lab.pace(800), title="From waves")
+inputs = waves(xy, frequencies)
+frames, live = train(network, inputs, colors, lab.pace(800), title="From waves")
 painting = frames[-1]
-lab.report(psnr_db=psnr(painting, photo), cpu_seconds_painting=live.cpu_seconds, parameters=parameters(network))
+lab.report(psnr_db=psnr(painting, photo), parameters=parameters(network))
+lab.report(cpu_seconds_painting=live.cpu_seconds)
 
 # %%
-lab.show([photo, blurred, painting], ["the photo", f"from x and y: {psnr(blurred, photo):.1f} dB", f"from waves: {psnr(painting, photo):.1f} dB"], columns=3)
+pictures = {
+    "the photo": photo,
+    f"from x and y: {psnr(blurred, photo):.1f} dB": blurred,
+    f"from waves: {psnr(painting, photo):.1f} dB": painting,
+}
+lab.show(list(pictures.values()), list(pictures), columns=3)
 
 # %% [markdown]
 # ## Turn a knob: too slow, too fast
 #
-# Waves of 15 ups and downs were a choice. **What do you expect** from waves of 2, and of 60? Guess, then run.
+# The 15 in `torch.randn(2, 128) * 15`, how fast the waves are, was our choice. **What do you expect** of 2, and of 60? Guess, then run.
 
 # %%
 pictures, captions = [], []
 for speed in (2, 15, 60):
     torch.manual_seed(lab.seed())
     some_waves = waves(xy, torch.randn(2, 64) * speed)
-    seen, _ = train(painter(2 * 64), some_waves, colors, steps=lab.pace(150), title=f"Waves of about {speed}")
+    seen, _ = train(painter(2 * 64), some_waves, colors, 150, title=f"Speed {speed}")
     pictures.append(seen[-1])
-    captions.append(f"{speed}: {psnr(seen[-1], photo):.1f} dB")
+    captions.append(f"speed {speed}: {psnr(seen[-1], photo):.1f} dB")
 lab.show(pictures, captions, columns=3)
 
 # %% [markdown]
@@ -289,27 +300,30 @@ def seven_layers(width=20):
 
 def our_entry(width=34):
     return nn.Sequential(
-        nn.Linear(2, width), Sine(30), nn.Linear(width, width), Sine(2.5), nn.Linear(width, width), Sine(2.5),
+        nn.Linear(2, width), Sine(30),
+        nn.Linear(width, width), Sine(2.5),
+        nn.Linear(width, width), Sine(2.5),
         nn.Linear(width, 3), nn.Sigmoid(),
     )
 
 # %%
 # How deep, how wide? Add an entry of yours below; all get the same number of steps.
-entries = {"seven layers of 20": seven_layers, "waves that learn": our_entry}     # add yours here
+entries = {"seven layers of 20": seven_layers, "waves that learn": our_entry}
 board = {}
 for name, build in entries.items():
     torch.manual_seed(lab.seed())
     small = build()
-    assert parameters(small) <= 2643, f"{name} has {parameters(small):,} parameters; at most 2,643 take part."
-    seen, _ = train(small, xy, colors, steps=lab.pace(1500), title=name)
+    if parameters(small) > 2643:
+        print(f"{name} has {parameters(small):,} parameters; at most 2,643 take part.")
+        continue
+    seen, _ = train(small, xy, colors, lab.pace(1500), title=name)
     board[name] = psnr(seen[-1], photo)
-lab.bars(board, unit="dB", title="At most 2,643 parameters", highlight=max(board, key=board.get))
+lab.bars(board, unit="dB", title="At most 2,643 parameters")
 
 # %%
-lab.report(
-    small_db=board["waves that learn"], small_gain_db=board["waves that learn"] - board["seven layers of 20"],
-    small_parameters=parameters(our_entry()),
-)
+ours, plain = board["waves that learn"], board["seven layers of 20"]
+lab.report(small_db=ours, small_gain_db=ours - plain)
+lab.report(small_parameters=parameters(our_entry()))
 
 # %% [markdown]
 # ## Your own photo
@@ -326,7 +340,8 @@ network = painter(inputs=2 * 128)
 if mine is photo:
     print("The same photo: we keep the painting from above.")
 else:
-    frames, live = train(network, waves(xy, frequencies), mine.reshape(-1, 3), steps=lab.pace(800), title="Your photo")
+    answers = mine.reshape(-1, 3)
+    frames, live = train(network, inputs, answers, lab.pace(800), title="Your photo")
     print(f"{psnr(frames[-1], mine):.1f} dB")
 
 # %% [markdown]
@@ -335,19 +350,20 @@ else:
 # Every frame is the whole network, asked at all 40,000 places: from gray, over patches, to hair. It is yours; send it to somebody.
 
 # %%
-lab.save_picture("paint_the_cat.gif", frames, fps=8, alt="A photo appears out of gray, first as blurred patches, then in all detail.")
+alt = "A photo appears out of gray, first as patches, then in all detail."
+lab.save_picture("paint_the_cat.gif", frames, fps=8, alt=alt)
 
 # %% [markdown]
-# ## What you just did
+# ## What you did
 #
 # - You turned a photo into questions and answers, and trained a network to give the answers.
-# - You saw that it paints a blur from (x, y), and wrote the waves that mend it.
-# - You found that a choice nobody tells you about, how fast the waves are, decides between blur and grain.
+# - You saw that it paints a blur from (x, y), and that waves mend it.
+# - You found that one choice, how fast the waves are, decides between blur and grain.
 #
 # **For the quick.** (1) Beat {{full.small_db:.1f}} dB on the leader board. (2) Ask the network for places between the pixels: `places(800, 800)` is a
 # picture with 16 times as many pixels as it ever saw. Is it sharper?
 #
-# **Where next.** *Digits*: a network that reads.
+# **Where next.** *Digits*: networks that read handwriting.
 #
 # **Sources.** Waves: Tancik et al., *Fourier features let networks learn high frequency functions in low dimensional domains*, 2020. Waves that learn: Sitzmann et
 # al., 2020. Blur: Rahaman et al., *On the spectral bias of neural networks*, 2019. The cat on the board: Karpathy, convnetjs, 2014.

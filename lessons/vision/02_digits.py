@@ -49,24 +49,25 @@ from torch.nn import functional as F
 
 from handson import lab
 
-lab.begin()
 torch.manual_seed(lab.seed())
+lab.begin()
 
 # %%
 data = lab.digits()
-lab.show(list(data.train_images[:20]), captions=data.train_labels[:20].tolist(), title="Somebody wrote these")
+some, names = data.train_images[:20], data.train_labels[:20].tolist()
+lab.show(list(some), names, columns=10, width=64, title="Somebody wrote these")
 
 # %% [markdown]
 # ## One idea
 #
-# A digit is 24 × 24 numbers: how much ink is where. (We cut off the empty frame.) The network turns them into ten **logits**, one
-# score for each digit. **Softmax** turns the scores into probabilities that add up to 1.
+# A digit is 28 × 28 numbers: how much ink is where. A network turns them into ten scores, the **logits**; **softmax** turns
+# scores into probabilities that add up to 1.
 #
-# The **loss** is small if the right digit got a high probability: `-log(probability)`. Training makes it smaller.
+# The **loss** is −log of the right digit's probability: 0.1 if that was 0.9, but 2.3 if it was 0.1.
 
 # %%
 def ready(images):
-    """Ink from 0 to 1, without the empty frame: (N, 28, 28) → (N, 1, 24, 24)."""
+    """Ink from 0 to 1, of the middle 24 × 24 pixels: (N, 28, 28) → (N, 1, 24, 24)."""
     return images[:, None, 2:26, 2:26].float() / 255
 
 
@@ -93,7 +94,7 @@ def batches(epochs):
 # and because the loss is a mean over the images, divided by their number.
 
 # %% tags=["check"]
-# This cell holds the check of the exercise below, and our own answer. Run it; read it later if you are curious.
+# The check of the exercise below, with our own answer. Run it, read it later.
 def softmax_gradient_reference(logits, labels):
     gradient = logits.softmax(dim=1)
     gradient[torch.arange(len(labels)), labels] -= 1
@@ -143,7 +144,7 @@ def softmax_gradient(answer):
 
 # %% tags=["exercise"]
 def softmax_gradient(logits, labels):
-    """How much the mean loss grows with each logit. logits: (N, 10); labels: N numbers from 0 to 9."""
+    """How much the mean loss grows with each logit. logits (N, 10), labels (N)."""
     # --- solution
     gradient = logits.softmax(dim=1)
     gradient[torch.arange(len(labels)), labels] -= 1
@@ -178,7 +179,8 @@ weights, bias = torch.zeros(576, 10), torch.zeros(10)
 epochs = 1 if data.full else 8
 pairs = batches(epochs)
 
-live = lab.Live(epochs * (len(train_images) // batch), seconds=20, title="A weighted sum", y_label="loss")
+steps = epochs * (len(train_images) // batch)
+live = lab.Live(steps, seconds=20, title="A weighted sum", y_label="loss")
 for _ in live:
     images, labels = next(pairs)
     pixels = images.flatten(1)
@@ -198,13 +200,13 @@ lab.report(accuracy_softmax=accuracy_softmax)
 # %%
 templates = weights.T.reshape(10, 24, 24)
 templates = 0.5 + templates / (2 * templates.abs().amax(dim=(1, 2), keepdim=True))
-lab.show(list(templates), captions=[f"{digit}" for digit in range(10)], title="Ten templates", columns=5)
+lab.show(list(templates), captions=list(range(10)), title="Ten templates", columns=5)
 
 # %% [markdown]
 # ## Somebody's training step
 #
-# A template cannot know that a 7 may lean. A network with a **layer in between** can. From here on PyTorch finds the gradients
-# (`backward`), and an **optimizer** makes the step.
+# A template cannot know that a 7 may lean. A network with a **layer in between** can look for parts first. From here on PyTorch finds the
+# gradients (`backward`), and an **optimizer** makes the step.
 #
 # Somebody has written the step for us. It runs, and no error comes. Watch the curve: would you trust it?
 
@@ -215,13 +217,15 @@ def somebodys_step(network, optimizer, images, labels):
     optimizer.step()
     return loss
 
-
+# %%
 def train(network, step, epochs, title, rate=0.01):
     """Train `network` and show it; `step` makes one step on one handful of images."""
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     steps = epochs * (len(train_images) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)   # slow, fast, slow
-    live, pairs = lab.Live(steps, seconds=45, title=title, y_label="loss"), batches(epochs)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(    # small steps, large, small
+        optimizer, rate, total_steps=steps)
+    live = lab.Live(steps, seconds=45, title=title, y_label="loss")
+    pairs = batches(epochs)
     network.train()
     for _ in live:
         live.log(loss=step(network, optimizer, *next(pairs)))
@@ -231,22 +235,27 @@ def train(network, step, epochs, title, rate=0.01):
 
 # %%
 def hidden_network():
-    return nn.Sequential(nn.Flatten(), nn.Linear(576, 128), nn.ReLU(), nn.Linear(128, 10))
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(576, 128),      # 128 sums of the pixels,
+        nn.ReLU(),                              # those below zero are set to zero,
+        nn.Linear(128, 10),                     # and the digits are sums of these
+    )
 
-
+# %%
 @torch.no_grad()
 def test_logits(network):
     return torch.cat([network(images) for images in test_images.split(1000)])
 
 
 def accuracy_of(network):
-    """The share of test digits, never seen in training, that the network reads right."""
+    """The share of the test digits, never trained on, that the network reads right."""
     return (test_logits(network).argmax(1) == test_labels).float().mean().item()
 
 
 torch.manual_seed(lab.seed())
 suspect = hidden_network()
-train(suspect, somebodys_step, epochs=1 if data.full else 8, rate=0.001, title="With somebody's step")
+epochs = 1 if data.full else 8
+train(suspect, somebodys_step, epochs, title="With somebody's step", rate=0.001)
 lab.report(accuracy_with_bug=accuracy_of(suspect))
 
 # %% [markdown]
@@ -258,7 +267,7 @@ lab.report(accuracy_with_bug=accuracy_of(suspect))
 # Something is **missing**. It has to do with what `backward()` leaves behind.
 
 # %% tags=["check"]
-# This cell holds the check of the exercise below, and our own answer.
+# The check of the exercise below, with our own answer. Run it, read it later.
 def step_reference(network, optimizer, images, labels):
     loss = F.cross_entropy(network(images), labels)
     optimizer.zero_grad()
@@ -276,7 +285,8 @@ def weights_after(step, handfuls, rate=0.1):
     optimizer = torch.optim.SGD(network.parameters(), lr=rate)
     trail, losses = [], []
     for images, labels in handfuls:
-        losses.append(step(network, optimizer, images, labels))
+        loss = step(network, optimizer, images, labels)
+        losses.append(loss.item() if isinstance(loss, torch.Tensor) else loss)
         trail.append(network.weight.detach().clone())
     return trail, losses
 
@@ -326,6 +336,8 @@ lab.check(step)
 
 # %% [markdown]
 # ## Second network: a layer in between
+#
+# The same network as above, now with a step that works, and for longer.
 
 # %%
 step = lab.use("step")
@@ -337,33 +349,39 @@ lab.report(accuracy_hidden=accuracy_of(hidden))
 # %% [markdown]
 # ## Third network: a window that slides
 #
-# A **convolution** slides a small window over the picture and looks for the same thing everywhere: an edge, a bend. `MaxPool` halves the
-# picture and keeps what was found. `BatchNorm` keeps the numbers in range.
+# A **convolution** slides a small window over the picture and looks everywhere for an edge, a bend. `MaxPool` halves the
+# picture and keeps what was found. `BatchNorm` keeps the numbers at a size that trains well.
 #
-# **What do you expect?** It has a third of the parameters of the second network. Better or worse?
+# **What do you expect?** It has a third of the second network's parameters. Better or worse?
 
 # %%
 def convolutional_network():
     return nn.Sequential(
-        nn.Conv2d(1, 16, 5), nn.MaxPool2d(2), nn.BatchNorm2d(16), nn.ReLU(),       # 24 → 20 → 10 pixels
-        nn.Conv2d(16, 32, 3), nn.MaxPool2d(2), nn.BatchNorm2d(32), nn.ReLU(),      # 10 → 8 → 4
-        nn.Conv2d(32, 64, 3), nn.BatchNorm2d(64), nn.ReLU(),                       # 4 → 2
+        nn.Conv2d(1, 16, 5), nn.MaxPool2d(2), nn.BatchNorm2d(16), nn.ReLU(),   # 24 → 10
+        nn.Conv2d(16, 32, 3), nn.MaxPool2d(2), nn.BatchNorm2d(32), nn.ReLU(),  # 10 → 4
+        nn.Conv2d(32, 64, 3), nn.BatchNorm2d(64), nn.ReLU(),                   # 4 → 2
         nn.Flatten(), nn.Linear(256, 10),
     ).to(memory_format=torch.channels_last)
 
 
-for name, network in {"layer in between": hidden, "window that slides": convolutional_network()}.items():
-    print(f"{sum(p.numel() for p in network.parameters()):7,} parameters: {name}")
+for network in (hidden, convolutional_network()):
+    print(f"{sum(p.numel() for p in network.parameters()):7,} parameters")
 
 # %%
 torch.manual_seed(lab.seed())
 network = convolutional_network()
-live = train(network, step, epochs=lab.pace(2) if data.full else 12, title="A window that slides")
-lab.report(accuracy=accuracy_of(network), cpu_seconds_training=live.cpu_seconds, seconds_training=live.seconds)
+epochs = 2 if data.full else 12
+live = train(network, step, epochs, title="A window that slides")
+lab.report(accuracy=accuracy_of(network))
+lab.report(cpu_seconds_training=live.cpu_seconds, seconds_training=live.seconds)
 
 # %%
-errors = {"weighted sum": 1 - accuracy_softmax, "layer in between": 1 - accuracy_of(hidden), "window that slides": 1 - accuracy_of(network)}
-lab.bars(errors, percent=True, title="Digits read wrong", highlight="window that slides")
+errors = {
+    "weighted sum": 1 - accuracy_softmax,
+    "layer in between": 1 - accuracy_of(hidden),
+    "window that slides": 1 - accuracy_of(network),
+}
+lab.bars(errors, percent=True, title="Read wrong", highlight="window that slides")
 
 # %% [markdown]
 # ## Your own hand
@@ -391,20 +409,21 @@ said = test_logits(network).argmax(1)
 captions = [f"{test_labels[i]}, said {said[i]}" for i in hardest]
 wrong = [place for place, i in enumerate(hardest) if said[i] != test_labels[i]]
 
-grid = lab.images([data.test_images[i] for i in hardest], captions, columns=8, title="The hardest to read", highlight=wrong if len(wrong) < 24 else None)
+digits = list(data.test_images[hardest])
+framed = wrong if len(wrong) < 24 else None
+title = "The hardest to read"
+grid = lab.images(digits, captions, columns=8, title=title, highlight=framed)
 lab.save_picture("digits.png", grid)
 
 # %% [markdown]
-# ## What you just did
+# ## What you did
 #
-# - You wrote the gradient of softmax and trained a network with it, by hand.
-# - You found a bug that no error message tells, from a curve.
+# - You met the gradient of softmax, and trained a network with it by hand.
+# - You saw a bug that no error message tells, in a curve.
 # - You measured what each idea is worth, and looked at the worst mistakes.
 #
 # **For the quick.** (1) Shift each training image by a pixel or two at random: does it help, or does it need more epochs? (2) Make the network
 # half as large and stay above {{full.accuracy_hidden:.1%}}.
-#
-# **Where next.** *What is in this photo?* uses a network that saw a million pictures.
 #
 # **Sources.** MNIST: LeCun, Bottou, Bengio, Haffner, *Gradient-based learning applied to document recognition*, 1998. Batch normalization: Ioffe,
 # Szegedy, 2015. One-cycle schedule: Smith, Topin, 2018. Adam: Kingma, Ba, 2014.

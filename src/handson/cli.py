@@ -75,7 +75,7 @@ def open_(
 ) -> None:
     """Open the workshop in JupyterLab, in your own writable copy of the lessons."""
     from handson.assets import index_for
-    from handson.laptop.server import choose_port, running_server, show, start_server
+    from handson.laptop.server import choose_port, running_server, show, start_server, wait_until_ready
     from handson.lessons.workspace import notebook_path, update_workspace
 
     catalog = _catalog(workshop)
@@ -90,10 +90,13 @@ def open_(
     chosen = choose_port(port)
     if port is None and chosen != 8888:
         out.print(f"Port 8888 is taken; using {chosen}.")
-    server, process = start_server(folder, chosen, notebook, browser=browser)
-    out.print(f"[bold]{catalog.workshop.title}[/] opens in your browser. If it does not, open this address:")
-    out.print(f"  {server.url(notebook)}", soft_wrap=True)
-    out.print("Your work is saved there as you go. To end: close the tab, then press Ctrl-C here.")
+    server, process = start_server(folder, chosen, notebook)
+    with out.status("Starting JupyterLab"):
+        wait_until_ready(server, process, folder)
+    opened = browser and show(server, notebook)
+    how = "opens in your browser. If it does not, open" if opened else "is ready. Open"
+    out.print(f"[bold]{catalog.workshop.title}[/] {how} this address:\n  {server.url(notebook)}", soft_wrap=True)
+    out.print("Your work is saved there as you go. To end: close the tab, then press Ctrl-C here.", soft_wrap=True)
     raise typer.Exit(_wait(process))
 
 

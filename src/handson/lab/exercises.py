@@ -27,9 +27,12 @@ Answer = Callable[..., Any]
 class NotYet(Exception):  # noqa: N818  # read by learners, to whom it is no error
     """An exercise that is not right yet; the message says what was seen and why, never a traceback."""
 
+    shown = False
+    """Whether the message stands above already, in a box that wraps (an error's own text does not)."""
+
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a traceback."""
-        return [f"\x1b[33;1mNot yet.\x1b[0m {self}"]
+        return ["Not yet: see above." if self.shown else f"Not yet. {self}"]
 
 
 @dataclass
@@ -71,13 +74,19 @@ def check(answer: Answer) -> None:
     try:
         exercise.checker(answer)
     except NotYet as reason:
-        emit(CHECK_MIME, {"name": name, "passed": False}, f"{name}: not yet")
-        raise NotYet(str(reason)) from None
+        raise _told(name, str(reason)) from None
     except Exception as error:
-        emit(CHECK_MIME, {"name": name, "passed": False}, f"{name}: not yet")
-        raise NotYet(_of_exception(name, error)) from None
+        raise _told(name, _of_exception(name, error)) from None
     exercise.passed = answer
     emit(CHECK_MIME, {"name": name, "passed": True}, f"✓ {name} is right.", color="#1a7f5a")
+
+
+def _told(name: str, message: str) -> NotYet:
+    """The exception to raise, its message shown."""
+    emit(CHECK_MIME, {"name": name, "passed": False}, f"Not yet. {message}", color="#b7791f")
+    reason = NotYet(message)
+    reason.shown = True
+    return reason
 
 
 def use(name: str) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from html import escape
@@ -18,7 +19,24 @@ def report(**figures: float) -> None:
     contract's targets.
     """
     plain = {name: float(value) for name, value in figures.items()}
-    emit(FIGURES_MIME, plain, " · ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in plain.items()))
+    emit(FIGURES_MIME, plain, " · ".join(_said(name, value) for name, value in plain.items()))
+
+
+def _said(name: str, value: float) -> str:
+    """`accuracy_softmax`, 0.9031 → accuracy (softmax) 90.3 %: the unit is in the name."""
+    words = name.split("_")
+    if "accuracy" in words:
+        unit, number = {"accuracy"}, f"{value:.1%}".replace("%", " %")
+    elif "db" in words:
+        unit, number = {"db"}, f"{value:.1f} dB"
+    elif "seconds" in words:
+        unit, number = {"cpu", "seconds"}, f"{value:.1f} {'CPU-seconds' if 'cpu' in words else 'seconds'}"
+    else:
+        unit, number = set(), f"{value:,.0f}" if value == round(value) else f"{value:,.3g}"
+    rest = " ".join(word for word in words if word not in unit)
+    if "accuracy" in words:
+        return f"accuracy{f' ({rest})' if rest else ''} {number}"
+    return f"{rest} {number}".strip()
 
 
 def in_notebook() -> bool:
@@ -36,7 +54,8 @@ def emit(mime: str, content: Mapping[str, Any], text: str, *, color: str | None 
     from IPython.display import display
 
     style = f' style="color:{color};font-weight:600"' if color else ""
+    html = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)).replace("\n", "<br>")
     display(
-        {mime: json.loads(json.dumps(content)), "text/html": f"<p{style}>{escape(text)}</p>", "text/plain": text},
+        {mime: json.loads(json.dumps(content)), "text/html": f"<p{style}>{html}</p>", "text/plain": text},
         raw=True,
     )

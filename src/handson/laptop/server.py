@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import secrets
 import socket
 import subprocess
 import sys
+import time
 import urllib.parse
 import urllib.request
 import webbrowser
@@ -21,6 +23,7 @@ from handson.lessons.threads import PASSIVE_THREADS
 ADDRESS = "127.0.0.1"
 DEFAULT_PORT = 8888
 _PORTS_TRIED = 50
+LOG = "log.txt"
 
 # JupyterLab asks nobody for news or updates (there may be no network), and saves often.
 _LAB_SETTINGS: dict[str, dict[str, Any]] = {
@@ -70,20 +73,27 @@ def running_server(workspace: Path) -> LabServer | None:
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
             server = LabServer(int(content["port"]), str(content["token"]))
-            request = urllib.request.Request(
-                f"http://{ADDRESS}:{server.port}/api/status", headers={"Authorization": f"token {server.token}"}
-            )
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=2):
-                return server
         except (OSError, ValueError, KeyError):
-            continue  # left behind by a server that was ended
+            continue  # half-written, or not ours
+        if _answers(server):
+            return server
     return None
 
 
-def start_server(
-    workspace: Path, port: int, notebook: Path | None, *, browser: bool
-) -> tuple[LabServer, subprocess.Popen[bytes]]:
-    """Start JupyterLab in `workspace`; it opens the browser by itself once it answers."""
+def _answers(server: LabServer) -> bool:
+    """Whether the server is there and takes the token; what a server that was ended left behind does not."""
+    request = urllib.request.Request(
+        f"http://{ADDRESS}:{server.port}/api/status", headers={"Authorization": f"token {server.token}"}
+    )
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=2):
+            return True
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def start_server(workspace: Path, port: int, notebook: Path | None) -> tuple[LabServer, subprocess.Popen[bytes]]:
+    """Start JupyterLab in `workspace`; what it says goes to a log (see `wait_until_ready`)."""
     server = LabServer(port, secrets.token_urlsafe(24))
     folder = _jupyter_folder(workspace)
     settings = folder / "config" / "labconfig" / "default_setting_overrides.json"
@@ -99,10 +109,11 @@ def start_server(
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
         f"--ServerApp.default_url=/lab{tree}",
-        f"--ServerApp.open_browser={browser}",
+        "--ServerApp.open_browser=False",
         "--ServerApp.answer_yes=True",  # Ctrl-C ends it without a question
-        "--ServerApp.log_level=ERROR",
     ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--ServerApp.allow_root=True")  # root in a container is that container's choice
     variables = {
         **os.environ,
         **PASSIVE_THREADS,
@@ -115,7 +126,28 @@ def start_server(
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTER_PREFER_ENV_PATH": "1",
     }
-    return server, subprocess.Popen(command, env=variables, cwd=workspace)
+    with (folder / LOG).open("wb") as log:
+        process = subprocess.Popen(command, env=variables, cwd=workspace, stdout=log, stderr=subprocess.STDOUT)
+    return server, process
+
+
+def wait_until_ready(
+    server: LabServer, process: subprocess.Popen[bytes], workspace: Path, seconds: float = 120
+) -> None:
+    """Return once the server answers; raises HandsonError with the last lines of its log where it ends or hangs."""
+    deadline = time.monotonic() + seconds
+    while not _answers(server):
+        if process.poll() is not None:
+            what = f"JupyterLab ended before it answered (exit status {process.returncode})."
+        elif time.monotonic() > deadline:
+            process.terminate()
+            what = f"JupyterLab did not answer on port {server.port} within {seconds:.0f} s."
+        else:
+            time.sleep(0.1)
+            continue
+        log = _jupyter_folder(workspace) / LOG
+        last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
+        raise HandsonError("\n".join([what, *last]), f"All it said is in {log}. `start.py --repair` sets it up anew.")
 
 
 def show(server: LabServer, notebook: Path | None) -> bool:
