@@ -27,8 +27,8 @@
 # {{picture}}
 #
 # These are the digits that a network found hardest, out of 10,000 it had never seen. It read {{full.accuracy:.1%}} of them right,
-# after {{full.seconds_training:.0f}} seconds of training on a laptop. In fifteen minutes you will have trained it, and it will read your
-# own handwriting. Let us get there.
+# after {{full.cpu_seconds_training:.0f}} seconds of a laptop core's work. In fifteen minutes you will have trained it, and it
+# will read your handwriting.
 
 # %% [markdown] tags=["notes"]
 # **One breath.** "Three networks, each one idea more: a weighted sum, a layer in between, a window that slides. We watch the

@@ -11,6 +11,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -134,14 +135,20 @@ def end_with_children(process: subprocess.Popen[bytes]) -> None:
 
 
 def wait_for_kernel(connection: Path) -> None:
-    """Return once the kernel answers; raises RuntimeError where it does not."""
-    client = BlockingKernelClient()
-    client.load_connection_file(str(connection))
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=120)
-    finally:
-        client.stop_channels()
+    """Return once the kernel answers; raises RuntimeError where it does not within two minutes."""
+    deadline = time.monotonic() + 120
+    while True:
+        client = BlockingKernelClient()
+        client.load_connection_file(str(connection))
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=deadline - time.monotonic())
+            return
+        except RuntimeError:  # on a busy machine a late heartbeat counts as a death
+            if time.monotonic() > deadline:
+                raise
+        finally:
+            client.stop_channels()
 
 
 def cells_with_outputs(notebook: Path) -> list[dict[str, Any]]:
@@ -236,7 +243,15 @@ def test_no_dialog_or_notification_stands_before_the_lesson_and_nobody_is_asked_
 def test_no_request_leaves_this_machine(page: NotebookPage) -> None:
     assert any("/api/kernels" in address for address in page.traffic.addresses), "the record holds the whole visit"
     assert page.traffic.outside() == []
-    assert [entry["message"] for entry in page.driver.get_log("browser") if entry["level"] == "SEVERE"] == []
+    # JupyterLab puts an attached picture into the page before it has resolved its address, and logs that.
+    said = [entry["message"] for entry in page.driver.get_log("browser") if entry["level"] == "SEVERE"]
+    assert [message for message in said if not message.startswith("attachment:")] == []
+
+
+@pytest.mark.browser
+def test_the_lesson_begins_with_the_picture_that_it_ends_with(page: NotebookPage) -> None:
+    script = "return [...document.querySelectorAll('.jp-MarkdownCell img')].map(img => img.naturalWidth)"
+    wait_until(lambda: any(page.driver.execute_script(script)), "the picture of the first cell", seen=page)
 
 
 @pytest.mark.browser
