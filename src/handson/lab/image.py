@@ -211,10 +211,13 @@ def save_picture(name: str, picture: Any, *, fps: float = 10, alt: str | None = 
     if frames:
         content, remark = gif([pixels(frame) for frame in picture], fps)
     elif isinstance(picture, (Figure, Images)):
-        content, alt = _at_projector_size(picture), alt or picture.alt
+        content = _at_projector_size(picture)
     else:
         content = pixels(picture).png(9)
-    _show_file(content, ending, alt or f"{Path(name).stem.replace('_', ' ')}.")
+    if isinstance(picture, (Figure, Images)):
+        show(picture)  # in the colors of the page, which a still cannot follow
+    else:
+        _show_file(content, ending, alt or f"{Path(name).stem.replace('_', ' ')}.")
     try:
         path = _write(workspace() / _FOLDER, Path(name).stem, ending, content)
     except OSError as error:
