@@ -25,7 +25,7 @@
 #
 # {{picture}}
 #
-# A network of {{full.parameters:,.0f}} numbers painted this, from nothing, in about {{full.cpu_seconds_painting:.0f}} seconds of a laptop's work.
+# A network of {{full.parameters:,.0f}} numbers painted this, from nothing, in about {{full.cpu_seconds_painting:.0f}} seconds of a laptop core's work.
 # In ten minutes yours will have done it too, and then it paints a photo of your own. Let us get there.
 
 # %% [markdown] tags=["notes"]
@@ -113,7 +113,6 @@ def psnr(painting, photo):
 def paint(network, inputs, height=200, width=200):
     pieces = [network(some) for some in inputs.split(4000)]    # this needs less memory
     return torch.cat(pieces).reshape(height, width, 3)
-
 
 # %% [markdown]
 # `backward()` finds, for every parameter, which way to turn it to make the loss smaller. The **optimizer** turns them all, one step. We repeat
