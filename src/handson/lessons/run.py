@@ -113,15 +113,18 @@ class _Watch(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        while not self._stopping.wait(0.05):
-            try:
-                self.peak_mb = max(self.peak_mb, self.process.memory_info().rss / MB)
-                if self.peak_mb > self.limit_mb:
-                    self.exceeded = True
-                    self.process.kill()
+        with contextlib.suppress(psutil.Error):  # it is gone: there is nothing left to watch
+            while not self.exceeded:
+                last = self._stopping.wait(0.05)
+                self._sample()  # the last time when asked to stop, so that a short run is measured too
+                if last:
                     return
-            except psutil.Error:
-                return
+
+    def _sample(self) -> None:
+        self.peak_mb = max(self.peak_mb, self.process.memory_info().rss / MB)
+        if self.peak_mb > self.limit_mb:
+            self.exceeded = True
+            self.process.kill()
 
     def stop(self) -> None:
         """End the sampling."""
