@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from handson.lab.data import AssetMissing, Digits, asset, cat, digits
+    from handson.lab.data import AssetMissing, Digits, asset, cat, digits, sample_photo
     from handson.lab.exercises import NotYet, check, checker, expect, use
     from handson.lab.figure import Figure, bars, heatmap, plot, scatter
     from handson.lab.image import images, save_picture, show
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from handson.lab.session import begin, pace, seed
 
 _MODULES = {
-    "data": ("AssetMissing", "Digits", "asset", "cat", "digits"),
+    "data": ("AssetMissing", "Digits", "asset", "cat", "digits", "sample_photo"),
     "exercises": ("NotYet", "check", "checker", "expect", "use"),
     "figure": ("Figure", "bars", "heatmap", "plot", "scatter"),
     "image": ("images", "save_picture", "show"),
@@ -33,7 +33,7 @@ _MODULES = {
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [  # noqa: RUF022  # grouped as in _MODULES
-    "AssetMissing", "Digits", "asset", "cat", "digits",
+    "AssetMissing", "Digits", "asset", "cat", "digits", "sample_photo",
     "NotYet", "check", "checker", "expect", "use",
     "Figure", "bars", "heatmap", "plot", "scatter",
     "images", "save_picture", "show",

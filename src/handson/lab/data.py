@@ -86,10 +86,33 @@ def cat(size: int = 200) -> torch.Tensor:
             "Photo: Chelsea, the cat that comes with scikit-image. "
             "`handson fetch cat` in a terminal brings another portrait; then restart this lesson."
         )
-        with importlib.resources.as_file(importlib.resources.files("skimage") / "data" / "chelsea.png") as path:
-            return photo(path, size)
+        return sample_photo("chelsea", size)
     print("Photo: a tabby cat.")
     return photo(file, size)
+
+
+_SAMPLES = {
+    "astronaut": "skimage/data/astronaut.png",
+    "chelsea": "skimage/data/chelsea.png",
+    "china": "sklearn/datasets/images/china.jpg",
+    "coffee": "skimage/data/coffee.png",
+    "flower": "sklearn/datasets/images/flower.jpg",
+    "hubble": "skimage/data/hubble_deep_field.jpg",
+    "rocket": "skimage/data/rocket.jpg",
+}
+"""Photos that come with scikit-image and scikit-learn: public domain or CC0, but china and flower (CC BY 2.0)."""
+
+
+def sample_photo(name: str, size: int | None = 512) -> torch.Tensor:
+    """A photo that needs no download, float (size, size, 3) in 0..1: its middle square; `size=None`: the whole of it.
+
+    name: astronaut, chelsea (a cat), china (a temple), coffee, flower, hubble (galaxies) or rocket.
+    """
+    if name not in _SAMPLES:
+        raise KeyError(f"There is no photo {name!r}. There are: {', '.join(_SAMPLES)}.")
+    package, _, rest = _SAMPLES[name].partition("/")
+    with importlib.resources.as_file(importlib.resources.files(package) / rest) as path:
+        return photo(path, size)
 
 
 def _index() -> dict[str, Any]:
