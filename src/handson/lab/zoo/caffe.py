@@ -84,6 +84,8 @@ def read_caffemodel(path: Path) -> dict[str, list[torch.Tensor]]:
         raise ZooError(f"{path.name} holds no numbers.", "Is it a caffemodel, and whole?")
     blobs: dict[str, list[torch.Tensor]] = {}
     for layer in layers:
+        if not isinstance(layer.name, str):  # protobuf's answer to bytes that are no text
+            raise ZooError(f"{path.name} has a layer whose name is no text.", "The file is damaged: fetch it again.")
         if layer.name in blobs:
             raise ZooError(f"{path.name} has the layer {layer.name!r} twice.", "Fetch it again.")
         blobs[layer.name] = [_numbers(path, layer.name, blob) for blob in layer.blobs]
