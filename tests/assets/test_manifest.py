@@ -128,7 +128,7 @@ def test_what_is_wrong_is_named_with_file_line_and_key(tmp_path: Path, edit: tup
 
 def test_a_name_is_written_as_it_is_typed(tmp_path: Path) -> None:
     told = complaint(tmp_path, ("[assets.dog]", "[assets.Dog]"), ("[[assets.dog.", "[[assets.Dog."))
-    assert "an asset's name is written in a-z, 0-9 and '-', and begins with a letter (found 'Dog')" in told
+    assert "an asset's name is written in a-z, 0-9, '-' and '.', and begins with a letter (found 'Dog')" in told
 
 
 def test_every_problem_is_told_at_once(tmp_path: Path) -> None:

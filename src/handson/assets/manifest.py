@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
@@ -28,8 +29,8 @@ def _web_address(url: str) -> str:
 
 
 def _name(name: str) -> str:
-    if not (name.isascii() and name.replace("-", "").isalnum() and name == name.lower() and name[0].isalpha()):
-        raise ValueError("an asset's name is written in a-z, 0-9 and '-', and begins with a letter")
+    if not re.fullmatch(r"[a-z][a-z0-9]*([-.][a-z0-9]+)*", name):
+        raise ValueError("an asset's name is written in a-z, 0-9, '-' and '.', and begins with a letter")
     return name
 
 

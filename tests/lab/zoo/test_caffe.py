@@ -335,10 +335,13 @@ def test_a_damaged_caffemodel_is_read_or_refused_and_nothing_else(data: st.DataO
     assert time.process_time() - start < 5
 
 
-WORDS = """layer { | } | { | name: "a" | type: "Convolution" | type: "Concat" | bottom: "data" | bottom: "a" | top: "a"
-| convolution_param { | num_output: 99999999 | kernel_size: 4000000000 | pad: -1 | stride: 0 | input_dim: 9999999
-| dim: 18446744073709551615 | " | ' | # | \x00 | layers { | type: RELU | group: 0 | concat_param { axis: -2147483648 }
-| eltwise_param { coeff: nan } | lrn_param { local_size: 4294967295 }""".split("|")
+WORDS = [
+    "layer {", "layers {", "}", "{", '"', "'", "#", "\x00",
+    'name: "a"', 'type: "Convolution"', 'type: "Concat"', "type: RELU", 'bottom: "data"', 'bottom: "a"', 'top: "a"',
+    "convolution_param {", "num_output: 99999999", "kernel_size: 4000000000", "pad: -1", "stride: 0", "group: 0",
+    "input_dim: 9999999", "dim: 18446744073709551615", "concat_param { axis: -2147483648 }",
+    "eltwise_param { coeff: nan }", "lrn_param { local_size: 4294967295 }",
+]  # fmt: skip
 
 
 @FUZZ
