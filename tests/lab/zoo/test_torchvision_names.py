@@ -21,14 +21,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save as serialize
+from safetensors.torch import save_file
 from torch import nn
 
 from handson.lab.zoo.errors import ZooError
+from handson.lab.zoo.graph import Network, Step
+from handson.lab.zoo.state import fill, read_safetensors, read_state_dict
 from handson.lab.zoo.torchvision import weights
 from handson.lab.zoo.torchvision.blocks import ConvNormRelu
 from handson.lab.zoo.torchvision.inception import Mixed, Pool
 from handson.lab.zoo.torchvision.resnet import Bottleneck
-from handson.lab.zoo.torchvision.weights import WEIGHTS, fill, load_torchvision, read_state_dict, stages
+from handson.lab.zoo.torchvision.weights import WEIGHTS, load_safetensors, load_torchvision, stages
 from tests.lab.zoo.made_up import fill_with_made_up_numbers, made_up
 
 FACTS = json.loads((Path(__file__).parent / "state_dicts.json").read_text(encoding="utf-8"))["networks"]
@@ -255,7 +259,7 @@ def test_a_file_that_is_far_too_large_is_not_even_hashed(tmp_path: Path) -> None
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(
-        ZooError, match=r"'vgg' are not known here\. Known: googlenet, inception-3, resnet-18, resnet-50"
+        ZooError, match=r"no network with torchvision's weights 'vgg'\. There are: googlenet, inception-3, resnet-18,"
     ):
         load_torchvision("vgg", tmp_path)
 
@@ -342,23 +346,108 @@ def test_damaged_bytes_give_tensors_or_a_message(
         assert all(isinstance(tensor, torch.Tensor) for tensor in read_state_dict(file).values())
 
 
-def test_what_does_not_fit_is_named(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
+def test_what_does_not_fit_is_named(state: dict[str, torch.Tensor]) -> None:
     del state["conv1.weight"], state["layer1.0.bn1.running_mean"]
     state["head.weight"] = torch.zeros(1)
     state["fc.weight"] = torch.zeros(10, 512)
     state["bn1.bias"] = state["bn1.bias"].double()
     model = WEIGHTS["resnet-18"].build()
     with pytest.raises(ZooError) as caught:
-        fill(model, state, tmp_path / "mine.pth")
+        fill(model, state, "mine.pth")
     assert str(caught.value) == (
         "mine.pth does not fit ResNet. Tensors missing: conv1.weight, layer1.0.bn1.running_mean; not known: head.weight; "
         "of another shape: fc.weight (10, 512) in place of (1000, 512); of another type: bn1.bias float64. "
-        "Use the file that was published for this network, for 1,000 classes."
+        "Use the file that was made for this network."
     )
 
 
-def test_a_long_list_is_cut_short(tmp_path: Path) -> None:
+def test_a_long_list_is_cut_short() -> None:
     with pytest.raises(
         ZooError, match=r"missing: conv1\.weight, bn1\.weight, bn1\.bias, bn1\.running_mean and \d+ more\."
     ):
-        fill(WEIGHTS["resnet-18"].build(), {}, tmp_path / "empty.pth")
+        fill(WEIGHTS["resnet-18"].build(), {}, "empty.pth")
+
+
+# --- safetensors ------------------------------------------------------------------------------------------------------
+
+
+def test_somebodys_own_weights_come_as_safetensors_with_their_own_classes(tmp_path: Path) -> None:
+    theirs = WEIGHTS["resnet-18"].build(classes=7).eval()
+    fill_with_made_up_numbers(theirs)
+    save_file(theirs.state_dict(), tmp_path / "theirs.safetensors")
+    model = load_safetensors("resnet-18", tmp_path / "theirs.safetensors")
+    assert not model.training
+    assert not any(p.requires_grad for p in model.parameters())
+    picture = made_up((1, 3, 40, 40))
+    with torch.no_grad():
+        assert model(picture).shape == (1, 7)
+        assert torch.allclose(model(picture), theirs(picture), atol=1e-5)
+
+
+def test_safetensors_of_another_network_do_not_fit(tmp_path: Path) -> None:
+    save_file({"fc.weight": torch.zeros(3, 4), "fc.bias": torch.zeros(3)}, tmp_path / "other.safetensors")
+    with pytest.raises(
+        ZooError, match=r"other\.safetensors does not fit ResNet\. Tensors missing: conv1\.weight, .* more;"
+    ):
+        load_safetensors("resnet-18", tmp_path / "other.safetensors")
+
+
+def test_a_network_of_named_layers_takes_safetensors_too(tmp_path: Path) -> None:
+    network = Network([Step("fire/conv", ("data",), nn.Conv2d(3, 2, 1, device="meta"))], (3, 8, 8))
+    save_file(
+        {"fire/conv.weight": torch.ones(2, 3, 1, 1), "fire/conv.bias": torch.zeros(2)}, tmp_path / "x.safetensors"
+    )
+    fill(network, read_safetensors(tmp_path / "x.safetensors"), "x.safetensors")
+    assert network(torch.ones(1, 3, 1, 1)).flatten().tolist() == [3, 3]
+
+
+def header(text: str) -> bytes:
+    return len(text).to_bytes(8, "little") + text.encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff" * 8,
+        (2**62).to_bytes(8, "little") + b"{}",
+        header("{"),
+        header("[" * 100_000),
+        header('{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'),
+        header('{"a":{"dtype":"F32","shape":[1099511627776,1099511627776],"data_offsets":[0,8]}}') + bytes(8),
+        header('{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,8]}}') + bytes(8),
+        header('{"a":{"dtype":"X9","shape":[2],"data_offsets":[0,8]}}') + bytes(8),
+        header('{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}') + bytes(12),
+    ],
+    ids=["empty", "no header", "endless header", "half a header", "nested", "no data", "terabytes", "too short", "unknown type", "overlapping"],
+)  # fmt: skip
+def test_a_damaged_or_hostile_safetensors_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "bad.safetensors"
+    file.write_bytes(content)
+    with pytest.raises(
+        ZooError, match=r"bad\.safetensors is damaged, cut off, or no safetensors file\. Fetch it again"
+    ):
+        read_safetensors(file)
+
+
+@settings(max_examples=150, deadline=2000)
+@given(at=st.integers(0, 400), byte=st.integers(0, 255), more=st.binary(max_size=8))
+def test_damaged_safetensors_give_tensors_or_a_message(
+    tmp_path_factory: pytest.TempPathFactory, at: int, byte: int, more: bytes
+) -> None:
+    damaged = bytearray(serialize({"a": torch.ones(10), "b": torch.ones(2, 3)}))
+    at %= len(damaged)
+    damaged[at : at + 1] = bytes([byte]) + more
+    file = tmp_path_factory.getbasetemp() / "damaged.safetensors"
+    file.write_bytes(damaged)
+    with suppress(ZooError):
+        assert all(isinstance(tensor, torch.Tensor) for tensor in read_safetensors(file).values())
+
+
+@pytest.mark.parametrize("read", [read_state_dict, read_safetensors])
+def test_files_beyond_any_network_are_not_opened(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    file = tmp_path / "large"
+    with file.open("wb") as stream:
+        stream.truncate(2**40)
+    with pytest.raises(ZooError, match=r"large has 1,099,511,627,776 bytes\. More than 1,600,000,000 are not read\."):
+        read(file)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from handson.lab.zoo.errors import ZooError
+from handson.lab.zoo.errors import ZooError, unknown
+from handson.lab.zoo.state import COUNTER, fill, read_safetensors, read_state_dict
 from handson.lab.zoo.torchvision.googlenet import GoogLeNet
 from handson.lab.zoo.torchvision.inception import Inception3
 from handson.lab.zoo.torchvision.resnet import resnet18, resnet50
@@ -22,8 +22,8 @@ IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 HALF: Triple = (0.5, 0.5, 0.5)
 """Mean and deviation for the two Inceptions: their weights came from Google's, which saw pictures in -1..1."""
 
-COUNTER = ".num_batches_tracked"
-"""How often a BatchNorm was trained; used in training only, and older files do not hold it."""
+CLASSES = 1000
+"""Of ImageNet."""
 MARGIN = 2**20
 """Bytes by which a file may exceed its numbers: names, padding, the archive's table."""
 
@@ -32,7 +32,8 @@ class Weights(NamedTuple):
     """A published file of weights, all for ImageNet's 1,000 classes."""
 
     title: str
-    build: Callable[[], nn.Module]
+    build: Callable[..., nn.Module]
+    """Makes the network; takes the number of classes, which is 1,000 otherwise."""
     file: str
     sha256: str
     """The first 8 hexadecimal digits; torchvision writes them into the file's name."""
@@ -158,81 +159,34 @@ def load_torchvision(name: str, path: Path | str) -> nn.Module:
     Nothing in the file is executed. Raises ZooError for a name that is not in WEIGHTS and for a file that is not the
     one torchvision published under that name: other bytes, no state dictionary, other names or other shapes.
     """
-    if name not in WEIGHTS:
-        raise ZooError(f"torchvision's weights for {name!r} are not known here.", f"Known: {', '.join(WEIGHTS)}.")
-    weights, path = WEIGHTS[name], Path(path)
+    weights, path = _known(name), Path(path)
     with torch.device("meta"):
         model = weights.build()
     _check_file(path, name, model)
-    fill(model, read_state_dict(path), path)
+    fill(model, read_state_dict(path), path.name)
     return model.eval().requires_grad_(False)
 
 
-def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors in a file that `torch.save` wrote of a state dictionary, by name; runs nothing that is in it.
+def load_safetensors(name: str, path: Path | str) -> nn.Module:
+    """The network `name` with somebody's own weights, under torchvision's names, from a safetensors file.
 
-    Raises ZooError when the file cannot be read, holds code or is no such dictionary.
+    How many classes it tells apart is read from the file. In evaluation mode, without gradients for its weights.
+    Raises ZooError for a name that is not in WEIGHTS and for a file that is damaged or does not fit.
     """
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise ZooError(f"{path.name} cannot be read: {error.strerror or error}.", "Check the path.") from error
-    except pickle.UnpicklingError as error:
-        raise ZooError(
-            f"{path.name} holds more than tensors, or is damaged; nothing in it was run.",
-            "Take the file from where it was published, or ask its author for a state dictionary (or safetensors).",
-        ) from error
-    except Exception as error:  # torch.load raises whatever a damaged file provokes: RuntimeError, KeyError, EOFError …
-        raise ZooError(
-            f"{path.name} is damaged or no file of PyTorch's ({type(error).__name__}).", "Fetch it once more."
-        ) from error
-    if not isinstance(found, Mapping) or not all(isinstance(k, str) for k in found):
-        raise ZooError(f"{path.name} holds no state dictionary but a {type(found).__name__}.", _NEEDED)
-    for key, value in found.items():
-        if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.device.type != "cpu":
-            raise ZooError(f"{path.name}: {key!r} is no tensor of plain numbers ({type(value).__name__}).", _NEEDED)
-    return dict(found)
+    weights, path = _known(name), Path(path)
+    state = read_safetensors(path)
+    last = state.get("fc.weight")
+    classes = last.shape[0] if last is not None and last.dim() == 2 else CLASSES
+    with torch.device("meta"):
+        model = weights.build(classes)
+    fill(model, state, path.name)
+    return model.eval().requires_grad_(False)
 
 
-_NEEDED = "What is needed is what `torch.save(model.state_dict(), file)` writes."
-
-
-def fill(model: nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Puts `state` into `model` (its tensors become the model's own), which must have exactly these names and shapes.
-
-    A BatchNorm's counter may be missing: it becomes 0. Raises ZooError that names what is missing, too much,
-    misshapen or not float32.
-    """
-    wanted = model.state_dict()
-    missing = [name for name in wanted if name not in state and not name.endswith(COUNTER)]
-    extra = [name for name in state if name not in wanted]
-    misshapen = [
-        f"{name} {tuple(state[name].shape)} in place of {tuple(tensor.shape)}"
-        for name, tensor in wanted.items()
-        if name in state and state[name].shape != tensor.shape
-    ]
-    mistyped = [
-        f"{name} {str(state[name].dtype).removeprefix('torch.')}"
-        for name, tensor in wanted.items()
-        if name in state and state[name].dtype != tensor.dtype
-    ]
-    wrong = [
-        f"{what}: {_some(names)}"
-        for what, names in (
-            ("missing", missing),
-            ("not known", extra),
-            ("of another shape", misshapen),
-            ("of another type", mistyped),
-        )
-        if names
-    ]
-    if wrong:
-        raise ZooError(
-            f"{path.name} does not fit {type(model).__name__}. Tensors {'; '.join(wrong)}.",
-            "Use the file that was published for this network, for 1,000 classes.",
-        )
-    counters = {name: torch.zeros_like(t, device="cpu") for name, t in wanted.items() if name.endswith(COUNTER)}
-    model.load_state_dict({**counters, **state}, strict=True, assign=True)
+def _known(name: str) -> Weights:
+    if name not in WEIGHTS:
+        raise unknown("network with torchvision's weights", name, WEIGHTS)
+    return WEIGHTS[name]
 
 
 def _check_file(path: Path, name: str, model: nn.Module) -> None:
@@ -253,8 +207,3 @@ def _check_file(path: Path, name: str, model: nn.Module) -> None:
         raise ZooError(
             f"{path.name} is not {weights.file}: its SHA-256 starts with {found[:8]}, not {weights.sha256}.{cut}", again
         )
-
-
-def _some(names: list[str], most: int = 4) -> str:
-    """The first names of a list, and how many follow."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
