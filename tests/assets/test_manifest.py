@@ -82,7 +82,7 @@ def test_assets_are_read_with_their_files(tmp_path: Path) -> None:
             ('licence = "CC0"', 'license = "CC0"'),
             "FOLDER/assets.toml:1: assets.cat.licence: this key is missing.\n"
             "FOLDER/assets.toml:3: assets.cat.license: unknown key. Did you mean 'licence'? "
-            "Valid keys: files, licence, source, what.",
+            "Valid keys: extra, files, licence, source, what.",
         ),
         (
             ("1" * 64, "1" * 63),

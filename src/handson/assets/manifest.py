@@ -71,6 +71,8 @@ class Asset(BaseModel):
     what: str = Field(min_length=1)
     licence: str = Field(min_length=1)
     source: Annotated[str, AfterValidator(_web_address)]
+    extra: bool = False
+    """No lesson needs it; it is there for commands, such as `handson zoo`, and for the curious."""
     files: Annotated[tuple[AssetFile, ...], AfterValidator(_some)]
 
     @property

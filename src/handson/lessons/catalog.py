@@ -108,10 +108,10 @@ def _agree_on_assets(lessons: tuple[Lesson, ...], manifest: Manifest) -> None:
             if name not in manifest.assets:
                 raise UnknownNameError("asset", name, manifest.assets, f"assets.toml (needed by {_short(lesson.path)})")
         needed |= set(lesson.contract.assets)
-    if unneeded := sorted(set(manifest.assets) - needed):
+    if unneeded := sorted(name for name, asset in manifest.assets.items() if name not in needed and not asset.extra):
         raise HandsonError(
             f"assets.toml describes {', '.join(map(repr, unneeded))}, which no lesson needs.",
-            "Name it under 'assets' in the header of a lesson, or take it out.",
+            "Name it under 'assets' in the header of a lesson, say `extra = true`, or take it out.",
         )
 
 
