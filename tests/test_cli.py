@@ -87,7 +87,7 @@ def test_a_defect_of_ours_is_named_as_one_and_written_down(
         raise ZeroDivisionError("oops")
 
     monkeypatch.setenv("HANDSON_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(cli, "_catalog", broken)
+    monkeypatch.setattr(cli, "catalog_of", broken)
     assert handson(monkeypatch, "lessons", "--workshop", str(make_workshop())) == 70
     told = capsys.readouterr().err
     assert "A defect of handson, not of yours: ZeroDivisionError: oops" in told

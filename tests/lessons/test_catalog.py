@@ -88,4 +88,4 @@ def test_an_asset_that_is_unknown_or_needed_by_nobody_is_named(make_workshop: Ma
     assert "assets.toml describes 'cat', which no lesson needs." in problem(make_workshop(assets=CAT))
     extra = CAT.replace("[assets.cat]", "[assets.cat]\nextra = true", 1)
     assert extra != CAT
-    assert read_catalog(make_workshop(assets=extra)).lessons
+    assert read_catalog(read_workshop(make_workshop(assets=extra))).lessons

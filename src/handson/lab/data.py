@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import importlib.resources
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,7 +38,11 @@ def asset(name: str) -> dict[str, Path]:
 
     The workspace's `.handson/assets.json` says which content belongs to the name; the content is in the cache.
     """
-    index = _index()
+    return files_in(_index(), name)
+
+
+def files_in(index: Mapping[str, Any], name: str) -> dict[str, Path]:
+    """The files of asset `name` in an index such as `.handson/assets.json`; raises AssetMissing."""
     if name not in index:
         known = ", ".join(sorted(index)) or "none"
         raise AssetMissing(f"The workshop of this folder has no asset {name!r} (it has: {known}).")

@@ -10,9 +10,8 @@ from typing import Any, Literal
 
 import torch
 
-from handson.lab.zoo.errors import unknown
-
-Kind = Literal["caffe", "compressed", "own", "torchvision", "imported"]
+Kind = Literal["caffe", "compressed", "onnx", "own", "torchvision"]
+Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +22,13 @@ class Card:
     title: str
     kind: Kind
     """How its files are read: caffe (deploy file and caffemodel), compressed (deploy file and a Deep Compression
-    file), own (comes with handson), torchvision (a state dictionary), imported (by `handson zoo import`)."""
+    file), onnx, own (comes with handson), torchvision (a state dictionary)."""
+    architecture: str = ""
+    """For an imported state dictionary: the network whose numbers it holds."""
     asset: str = ""
-    """The asset that holds its files; '' for what comes with handson."""
+    """The asset that holds its files; '' for what comes with handson and for what was imported."""
+    folder: str = ""
+    """Where the files of an imported network are."""
     licence: str
     source: str
     parameters: int
@@ -39,8 +42,8 @@ class Card:
     resize: int
     """The photo's shorter side before the middle `size` × `size` pixels are taken."""
     order: Literal["RGB", "BGR"] = "RGB"
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: Triple
+    std: Triple
     """Subtracted from, and divided into, values of 0 to 255, channel by channel in `order`."""
     classes: Literal["imagenet", "cifar10", ""]
     logits: str = ""
@@ -75,15 +78,3 @@ def cards() -> dict[str, Card]:
     for entry in entries.values():
         entry.update((key, tuple(entry[key])) for key in tuples if key in entry)
     return {name: Card(name=name, **entry) for name, entry in entries.items()}
-
-
-def names() -> tuple[str, ...]:
-    """The names of all networks."""
-    return tuple(cards())
-
-
-def card(name: str) -> Card:
-    """The card of network `name`. Raises ZooError with the right names."""
-    if name not in cards():
-        raise unknown("network", name, names())
-    return cards()[name]

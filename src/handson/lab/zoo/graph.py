@@ -144,6 +144,12 @@ class Network(nn.Module):
         """The layers' names, in the order they are computed."""
         return tuple(step.name for step in self.steps)
 
+    @property
+    def scores(self) -> str:
+        """The layer that gives the scores: the last one, or what a softmax at the end turns into probabilities."""
+        last = self.steps[-1]
+        return last.inputs[0] if isinstance(last.module, nn.Softmax) and len(self.steps) > 1 else last.name
+
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """What the last layer says to `inputs` (N, channels, height, width)."""
         last = self.steps[-1].name

@@ -4,13 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
-from handson.lab.data import AssetMissing, asset
-from handson.lab.zoo.cards import Card, card
-from handson.lab.zoo.errors import ZooError
+from handson.lab.data import AssetMissing, asset, files_in
+from handson.lab.zoo.cards import Card, cards
+from handson.lab.zoo.errors import ZooError, unknown
 from handson.lab.zoo.model import Model
+
+
+def names() -> tuple[str, ...]:
+    """The names of all networks: those that come with handson, then those that were imported on this computer."""
+    return tuple(_all_cards())
+
+
+def card(name: str) -> Card:
+    """The card of network `name`. Raises ZooError with the right names."""
+    known = _all_cards()
+    if name not in known:
+        raise unknown("network", name, known)
+    return known[name]
+
+
+def files_of(card: Card, index: Mapping[str, Any] | None = None) -> dict[str, Path]:
+    """The files of a network, by file name; assets by the workspace's index, or by the one given.
+
+    Raises lab.AssetMissing with the command that brings them.
+    """
+    if card.folder:
+        from handson.lab.zoo.imported import files_of
+
+        return files_of(card)
+    if not card.asset:
+        return {}
+    return asset(card.asset) if index is None else files_in(index, card.asset)
+
+
+def _all_cards() -> dict[str, Card]:
+    from handson.lab.zoo.imported import imported
+
+    return {**cards(), **imported()}
 
 
 def load(name: str, otherwise: str | None = None) -> Model:
@@ -20,7 +54,7 @@ def load(name: str, otherwise: str | None = None) -> Model:
     """
     wanted, second = card(name), card(otherwise) if otherwise else None
     try:
-        model = build(wanted, asset(wanted.asset) if wanted.asset else {})
+        model = build(wanted, files_of(wanted))
     except AssetMissing as missing:
         if second is None:
             raise
@@ -46,11 +80,15 @@ def _network(card: Card, files: Mapping[str, Path]) -> nn.Module:
         from handson.lab.zoo.compression import read_compressed
 
         return read_compressed(_file(card, files, ".prototxt"), _file(card, files, ".net"))
+    if card.kind == "torchvision":
+        from handson.lab.zoo.torchvision.weights import load_torchvision
+
+        return load_torchvision(card.name, _file(card, files, ".pth"))
     raise ZooError(f"{card.name} is of the kind {card.kind!r}.", "This version of handson cannot build it.")
 
 
 def _file(card: Card, files: Mapping[str, Path], ending: str) -> Path:
     for name, path in files.items():
-        if name.endswith(ending):
+        if name.lower().endswith(ending):
             return path
-    raise ZooError(f"The asset of {card.name} holds no {ending} file.", "Mend assets.toml.")
+    raise ZooError(f"{card.name} has no {ending} file.", "Mend assets.toml, or import the network again.")

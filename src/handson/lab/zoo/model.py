@@ -65,6 +65,14 @@ class Model(nn.Module):
         """What one layer says to the pictures, (N, C, h, w)."""
         return self.activations(pictures, [layer])[layer]
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of every layer's output, without N, for a picture of the card's size."""
+        if isinstance(self.network, Network):
+            return self.network.shapes((3, self.card.size, self.card.size))
+        with torch.no_grad():
+            found = self.activations(torch.zeros(1, 3, self.card.size, self.card.size), self.layers)
+        return {name: tuple(value.shape[1:]) for name, value in found.items()}
+
     def fit(self, photo: torch.Tensor) -> torch.Tensor:
         """A photo (H, W, 3) as the network was trained on: (1, 3, size, size)."""
         return self.card.fit(photo)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
@@ -16,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from handson import __version__
+from handson.cli.console import AsJson, WorkshopFolder, catalog_of, err, out, plain, print_json
+from handson.cli.zoo import app as zoo_app
 from handson.errors import HandsonError
 
 if TYPE_CHECKING:
@@ -31,14 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+app.add_typer(zoo_app)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-WorkshopFolder = Annotated[
-    Path | None,
-    typer.Option("--workshop", help="The workshop's folder (default: this folder or one above it, or handson's own)."),
-]
 LessonNames = Annotated[
     list[str] | None, typer.Argument(metavar="[LESSON]...", help="Lessons by name; all if none is given.")
 ]
@@ -78,7 +73,7 @@ def open_(
     from handson.laptop.server import choose_port, running_server, show, start_server, wait_until_ready
     from handson.lessons.workspace import notebook_path, update_workspace
 
-    catalog = _catalog(workshop)
+    catalog = catalog_of(workshop)
     notebook = notebook_path(catalog.find(lesson)) if lesson else notebook_path(catalog.lessons[0])
     folder = (to or (Path.cwd() if here else Path.home() / "handson") / catalog.workshop.name).expanduser().resolve()
     _tell_changes(folder, update_workspace(folder, catalog.lessons, index_for(catalog.manifest)))
@@ -105,10 +100,10 @@ def lessons(as_json: AsJson = False, workshop: WorkshopFolder = None) -> None:
     """List the lessons, their contracts and the agendas."""
     from handson.assets import missing
 
-    catalog = _catalog(workshop)
+    catalog = catalog_of(workshop)
     absent = set(missing(catalog.manifest))
     if as_json:
-        _print_json(_lessons_json(catalog, absent))
+        print_json(_lessons_json(catalog, absent))
         return
     table = Table("lesson", "minutes", "promise", "agenda", "data", box=None, pad_edge=False, header_style="bold")
     for lesson in catalog.lessons:
@@ -128,7 +123,7 @@ def fetch(
     workshop: WorkshopFolder = None,
 ) -> None:
     """Download what the lessons use beyond their embedded data. HANDSON_MIRROR (a folder or URL) is asked first."""
-    catalog = _catalog(workshop)
+    catalog = catalog_of(workshop)
     if not names and not everything:
         raise HandsonError(
             "Nothing was named to fetch.",
@@ -154,7 +149,7 @@ def check(
     from handson.lessons.check import check_lesson
     from handson.lessons.records import MeasuredFigures, write_record
 
-    catalog = _catalog(workshop)
+    catalog = catalog_of(workshop)
     chosen = catalog.select(names or ())
     say = err.print if as_json else out.print
     reports = []
@@ -180,7 +175,7 @@ def check(
             if not as_json:
                 _print_report(report)
     if as_json:
-        _print_json([report.as_json() for report in reports])
+        print_json([report.as_json() for report in reports])
     raise typer.Exit(0 if all(report.kept for report in reports) else 1)
 
 
@@ -199,7 +194,7 @@ def render(
     from handson.lessons.render import render as render_notebook
 
     version: Version = "solved" if solved else "learner"
-    for lesson in _catalog(workshop).select(names or ()):
+    for lesson in catalog_of(workshop).select(names or ()):
         path = to / lesson.track / f"{lesson.file_stem}{'.solved' if solved else ''}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(render_notebook(lesson, version, read_record(lesson)), path)
@@ -219,9 +214,9 @@ def main() -> None:
     try:
         app()
     except HandsonError as error:
-        err.print(f"[bold red]{_plain(error.cause)}[/]", soft_wrap=True)
+        err.print(f"[bold red]{plain(error.cause)}[/]", soft_wrap=True)
         if error.way_out:
-            err.print(_plain(error.way_out), soft_wrap=True)
+            err.print(plain(error.way_out), soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         err.print("Stopped.")
@@ -230,7 +225,7 @@ def main() -> None:
         if os.environ.get("HANDSON_DEBUG") == "1":
             raise
         err.print(
-            f"[bold red]A defect of handson, not of yours: {type(error).__name__}: {_plain(str(error))}[/]",
+            f"[bold red]A defect of handson, not of yours: {type(error).__name__}: {plain(str(error))}[/]",
             soft_wrap=True,
         )
         err.print(
@@ -238,10 +233,6 @@ def main() -> None:
             soft_wrap=True,
         )
         sys.exit(70)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 def _write_down(error: Exception) -> Path:
@@ -253,18 +244,11 @@ def _write_down(error: Exception) -> Path:
     return path
 
 
-def _catalog(folder: Path | None) -> Catalog:
-    from handson.lessons.catalog import read_catalog
-    from handson.workshop import find_workshop, own_workshop
-
-    return read_catalog(find_workshop(folder) if folder else own_workshop(Path.cwd()))
-
-
 def _fetch(catalog: Catalog, names: list[str], as_json: bool = False) -> None:
     """Fetch the assets named (all where none is); tells where each file came from, or as JSON."""
     fetched = _fetch_showing(catalog, names, err if as_json else out)
     if as_json:
-        _print_json([asdict(file) for file in fetched])
+        print_json([asdict(file) for file in fetched])
         return
     for name in dict.fromkeys(file.asset for file in fetched):
         new = sum(file.how == "fetched" for file in fetched if file.asset == name)
@@ -311,12 +295,8 @@ def _print_report(report: Report) -> None:
     mark = {True: "[green]kept  [/]", False: "[bold red]BROKEN[/]"}
     out.print(f"\n[bold]{report.lesson}[/] ({report.data} data, network: {report.network or 'none'})")
     for promise in report.promises:
-        out.print(f"  {mark[promise.kept]} {_plain(promise.promise)}: {_plain(promise.measured)}", soft_wrap=True)
+        out.print(f"  {mark[promise.kept]} {plain(promise.promise)}: {plain(promise.measured)}", soft_wrap=True)
     out.print(f"  stored in {report.folder}\n", soft_wrap=True)
-
-
-def _print_json(content: object) -> None:
-    print(json.dumps(content, indent=2, default=str))
 
 
 def _wait(process: Any) -> int:
