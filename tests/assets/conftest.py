@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -76,6 +77,22 @@ def saying(status: int, body: bytes = b"", **headers: str) -> Answer:
     return lambda request: send(request, status, body, **headers)
 
 
+class HeadersOnly:
+    """What an answer to HEAD sends: everything up to the empty line."""
+
+    def __init__(self, target: BinaryIO) -> None:
+        self.target, self.ended = target, False
+
+    def write(self, content: bytes) -> int:
+        if not self.ended:
+            self.target.write(content)
+            self.ended = content.endswith(b"\r\n\r\n")
+        return len(content)
+
+    def flush(self) -> None:
+        self.target.flush()
+
+
 class Upstream:
     """A web server; `answers` maps a path (or "*") to what it does, `asked` holds the headers of each request."""
 
@@ -94,6 +111,13 @@ class Upstream:
                     self.close_connection = True  # the client went away
 
             do_CONNECT = do_GET  # noqa: N815
+
+            def do_HEAD(self) -> None:
+                whole, self.wfile = self.wfile, HeadersOnly(self.wfile)
+                try:
+                    self.do_GET()
+                finally:
+                    self.wfile = whole
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

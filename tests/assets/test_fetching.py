@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from handson.assets import Cache, FetchError, Sources, fetch, fetching, read_manifest
+from handson.assets import AssetFile, Cache, FetchError, Sources, fetch, fetching, read_manifest
 from handson.errors import HandsonError
 from tests.assets.conftest import CONTENT, Recorder, Upstream, asset, described, saying, sending
 
@@ -429,3 +429,50 @@ def test_every_asset_of_the_workshop_is_fetched_from_the_mirror_alone(
     assert {file.asset for file in fetched} == set(manifest.assets)
     assert all(cache.holds(file) for chosen in manifest.assets.values() for file in chosen.files)
     assert watcher.notes == []
+
+
+# Files of which their publisher states only the beginning of the hash
+
+
+def begun(*urls: str, content: bytes = CONTENT) -> AssetFile:
+    digits = hashlib.sha256(content).hexdigest()[:8]
+    return AssetFile(path="folder/file.bin", urls=urls, sha256=digits)
+
+
+def test_a_hash_that_is_only_begun_is_held_against_and_the_size_asked_for(
+    upstream: Upstream, cache: Cache, watcher: Recorder
+) -> None:
+    upstream.answers["/file"] = sending(CONTENT)
+    file = begun(f"{upstream.url}/file")
+    (fetched,) = fetch(asset(file), watcher, cache=cache)
+    assert fetched.location.read_bytes() == CONTENT
+    assert fetched.location.name == file.sha256
+    assert watcher.begun == [("folder/file.bin", len(CONTENT))]
+    assert cache.holds(file)
+    (again,) = fetch(asset(file), watcher, cache=cache)
+    assert again.how == "was here"
+
+
+def test_another_file_in_its_place_is_refused(upstream: Upstream, cache: Cache, watcher: Recorder) -> None:
+    upstream.answers["/file"] = sending(CONTENT[::-1])
+    with pytest.raises(FetchError, match="its content was changed"):
+        fetch(asset(begun(f"{upstream.url}/file")), watcher, cache=cache)
+    assert kept_files(cache) == []
+
+
+def test_a_size_that_is_not_said_or_cannot_be_is_refused(upstream: Upstream, cache: Cache, watcher: Recorder) -> None:
+    upstream.answers["/huge"] = saying(200, Content_Length="99999999999999")
+    upstream.answers["/silent"] = saying(200, Content_Length="0")
+    with pytest.raises(FetchError) as failure:
+        fetch(asset(begun(*(f"{upstream.url}/{name}" for name in ("huge", "silent", "gone")))), watcher, cache=cache)
+    assert "it has 99,999,999,999,999 bytes there" in failure.value.cause
+    assert "it does not say how large it is" in failure.value.cause
+    assert "it is not there (404 Not Found)" in failure.value.cause
+
+
+def test_a_mirror_serves_such_a_file_too(cache: Cache, watcher: Recorder, tmp_path: Path) -> None:
+    (tmp_path / "mirror" / "folder").mkdir(parents=True)
+    (tmp_path / "mirror" / "folder" / "file.bin").write_bytes(CONTENT)
+    sources = Sources(mirror=tmp_path / "mirror", offline=True)
+    (fetched,) = fetch(asset(begun(NOWHERE)), watcher, cache=cache, sources=sources)
+    assert fetched.how == "fetched"

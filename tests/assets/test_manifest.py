@@ -95,7 +95,7 @@ def test_assets_are_read_with_their_files(tmp_path: Path) -> None:
         ),
         (
             ("bytes = 4", "bytes = 0"),
-            "FOLDER/assets.toml:16: assets.cat.files.1.bytes: Input should be greater than 0 (found 0).",
+            "FOLDER/assets.toml:12: assets.cat.files.1: `bytes` stands with a SHA-256 of 64 digits, and only with such a one",
         ),
         (
             ('"https://example.org/dog.jpg"', '"ftp://example.org/dog.jpg"'),

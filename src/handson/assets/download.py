@@ -56,6 +56,16 @@ def download(url: str, file: AssetFile, partial: Path, watcher: Watcher) -> bool
             resumed = resumed or size_of(partial) > 0
 
 
+def remote_size(url: str, file: AssetFile) -> int:
+    """The bytes that `url` says it has; 0 where it does not say. Raises SourceError."""
+    with _named(url, file, Path(os.devnull)), _client(url) as client:
+        answer = client.head(url, headers={"Accept-Encoding": "identity"})
+    if answer.status_code != httpx.codes.OK:
+        raise SourceError(f"it is not there ({answer.status_code} {answer.reason_phrase})")
+    length = answer.headers.get("content-length", "")
+    return int(length) if length.isdecimal() else 0
+
+
 def tag_of(partial: Path) -> Path:
     """Which version of which address `partial` is a part of: two lines, the address and its ETag."""
     return partial.with_name(partial.name + ".etag")

@@ -14,7 +14,7 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from handson.assets.cache import Cache, sha256_of, size_of
-from handson.assets.download import download, tag_of
+from handson.assets.download import download, remote_size, tag_of
 from handson.assets.manifest import Asset, AssetFile
 from handson.assets.sources import (
     MIRROR,
@@ -31,6 +31,8 @@ from handson.errors import HandsonError
 
 _CHUNK = 1 << 20
 _SPARE_BYTES = 50 * 10**6
+_MOST_UNKNOWN_BYTES = 2 * 10**9
+"""Of a file whose size is not in the manifest."""
 
 
 class FetchError(HandsonError):
@@ -93,7 +95,6 @@ def _fetch_file(asset: str, file: AssetFile, cache: Cache, sources: Sources, wat
             if location.exists():
                 watcher.note(f"{file.path} is damaged in the cache ({location}): it is removed and fetched anew.")
                 cache.discard(file)
-            watcher.begin(file.path, file.bytes)
             source = _from_first_source(file, location, sources, watcher)
             cache.verify(file)
             return Fetched(asset, file.path, file.bytes, "fetched", source, location)
@@ -133,10 +134,12 @@ def _from_first_source(file: AssetFile, location: Path, sources: Sources, watche
     problems: list[str] = []
     for source in sources.of(file):
         try:
+            sized = file if file.bytes else _with_size(file, source)
+            watcher.begin(sized.path, sized.bytes)
             if isinstance(source, Path):
-                _copy(source, file, location, watcher)
+                _copy(source, sized, location, watcher)
             else:
-                _download(source, file, location, watcher)
+                _download(source, sized, location, watcher)
             return shown(source)
         except SourceError as problem:
             if isinstance(problem, UnreachableError) and sources.is_mirror(source):
@@ -154,6 +157,16 @@ def _from_first_source(file: AssetFile, location: Path, sources: Sources, watche
         f"With no network, bring it on a stick: {MIRROR}=FOLDER, where it lies as {file.path}. "
         "Until then the lessons use what comes with them.",
     )
+
+
+def _with_size(file: AssetFile, source: Path | str) -> AssetFile:
+    """`file` with the size that this source gives it; its content is judged by its SHA-256 all the same."""
+    size = size_of(source) if isinstance(source, Path) else remote_size(source, file)
+    if not 0 < size <= _MOST_UNKNOWN_BYTES:
+        raise SourceError(
+            f"it has {size:,} bytes there, which nothing of its kind has" if size else "it does not say how large it is"
+        )
+    return file.model_copy(update={"bytes": size})
 
 
 def _copy(source: Path, file: AssetFile, location: Path, watcher: Watcher) -> None:
@@ -199,7 +212,7 @@ def _partial(location: Path) -> Path:
 def _keep(candidate: Path, file: AssetFile, location: Path) -> None:
     """Move the whole, right file to its place; anything else is named and not kept."""
     size, found = size_of(candidate), sha256_of(candidate)
-    if size != file.bytes or found != file.sha256:
+    if size != file.bytes or not found.startswith(file.sha256):
         _discard(candidate)
         what = "its content was changed" if size == file.bytes else _other_size(size, file)
         raise WrongContentError(f"{what} (SHA-256 {found} in place of {file.sha256})")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
 from handson import toml
 from handson.assets.cache import Cache
@@ -42,7 +42,7 @@ def _some(items: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _sha256(text: str) -> str:
-    if len(text) != 64 or set(text) - set("0123456789abcdef"):
+    if set(text) - set("0123456789abcdef") or not (len(text) == 64 or 8 <= len(text) <= 32):
         raise ValueError(f"a SHA-256 has 64 digits of 0-9 a-f, this one has {len(text)} characters")
     return text
 
@@ -55,7 +55,15 @@ class AssetFile(BaseModel):
     path: Annotated[str, AfterValidator(_inside)]
     urls: Annotated[tuple[Annotated[str, AfterValidator(_web_address)], ...], AfterValidator(_some)]
     sha256: Annotated[str, AfterValidator(_sha256)]
-    bytes: PositiveInt
+    """64 digits; or the first 8 to 32, where its publisher states no more, and then no `bytes`."""
+    bytes: NonNegativeInt = 0
+    """The size; 0 with a `sha256` that is only begun: then it is asked for when the file is fetched."""
+
+    @model_validator(mode="after")
+    def _whole_or_begun(self) -> Self:
+        if (len(self.sha256) == 64) != (self.bytes > 0):
+            raise ValueError("`bytes` stands with a SHA-256 of 64 digits, and only with such a one")
+        return self
 
     @property
     def name(self) -> str:

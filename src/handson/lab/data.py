@@ -50,7 +50,7 @@ def files_in(index: Mapping[str, Any], name: str) -> dict[str, Path]:
     files = {}
     for path, file in entry["files"].items():
         cached = cache_dir() / "assets" / "sha256" / file["sha256"][:2] / file["sha256"]
-        if not cached.is_file() or cached.stat().st_size != file["bytes"]:
+        if not cached.is_file() or (file["bytes"] and cached.stat().st_size != file["bytes"]):
             raise AssetMissing(f"{name} has not been fetched: run `{entry['fetch']}` in a terminal.")
         files[path.rsplit("/", 1)[-1]] = cached
     return files
