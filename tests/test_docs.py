@@ -24,6 +24,12 @@ def test_every_command_is_in_the_readme() -> None:
     assert set(re.findall(r"^\| `handson (\w+)", README, re.MULTILINE)) == commands
 
 
+def test_every_command_of_the_zoo_is_in_the_readme() -> None:
+    (listed,) = re.findall(r"^\| `handson zoo ([^`]*)`", README, re.MULTILINE)
+    commands = typer.main.get_command(app).commands["zoo"].commands  # type: ignore[attr-defined]
+    assert set(listed.split("\\|")) == set(commands)
+
+
 def test_every_setting_is_in_the_readme_and_every_setting_there_exists() -> None:
     sources = [ROOT / "start.py", *(ROOT / "src").rglob("*.py")]
     used = {name for path in sources for name in re.findall(r"\bHANDSON_[A-Z]+\b", path.read_text(encoding="utf-8"))}

@@ -35,14 +35,17 @@ def list_(as_json: AsJson = False, workshop: WorkshopFolder = None) -> None:
     if as_json:
         print_json([_described(card, index, measured) for card in cards])
         return
-    table = Table("network", "parameters", "MB", "top-1", "ms", "files", box=None, pad_edge=False, header_style="bold")
+    table = Table("network", box=None, pad_edge=False, header_style="bold")
+    for column in ("parameters", "MB", "top-1", "ms", "files"):
+        table.add_column(column, no_wrap=True, justify="left" if column == "files" else "right")
     for each in cards:
         accuracy = f"{each.top1:.1%} {each.top1_on}" if each.top1 is not None else "?"
-        speed = f"{measured[each.name]:.0f}" if each.name in measured else "?"
-        where = "here" if _files(each, index) is not None else f"handson fetch {each.asset}"
+        speed = f"{measured[each.name]:.1f}" if each.name in measured else "?"
+        where = "here" if _files(each, index) is not None else "to fetch"
         table.add_row(each.name, f"{each.parameters:,}", f"{each.megabytes:.2f}", accuracy, speed, where)
     out.print(table)
-    out.print("\nms: a picture's time on this laptop; `handson zoo bench` measures it.")
+    out.print("\nms: a picture's time on this laptop, as `handson zoo bench` measures it.")
+    out.print("to fetch: `handson fetch NETWORK` brings it.")
 
 
 @app.command()
@@ -103,13 +106,13 @@ def bench(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="A deploy file (.prototxt), an .onnx, .safetensors or .pth file.")],
+    file: Annotated[Path, typer.Argument(help="A deploy file (.prototxt), an .onnx or a .safetensors file.")],
     weights: Annotated[
         Path | None, typer.Argument(help="For a deploy file: its numbers (.caffemodel, or Deep Compression's .net).")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Its name in the zoo (default: the file's).")] = None,
     architecture: Annotated[
-        str, typer.Option(help="For .safetensors and .pth: the network whose numbers these are, such as resnet-18.")
+        str, typer.Option(help="For .safetensors: the network whose numbers these are, such as resnet-18.")
     ] = "",
     classes: Annotated[str, typer.Option(help="What it tells apart: imagenet, cifar10, or '' (numbers).")] = "",
     logits: Annotated[str, typer.Option(help="The layer with the scores (default: the last but a softmax).")] = "",

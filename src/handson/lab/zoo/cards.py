@@ -71,10 +71,41 @@ class Card:
 
 @cache
 def cards() -> dict[str, Card]:
-    """All cards that come with handson, by name, in the order of `cards.toml`."""
+    """All cards that come with handson, by name: those of `cards.toml`, then torchvision's."""
     text = (importlib.resources.files("handson.lab.zoo") / "cards.toml").read_text(encoding="utf-8")
     tuples = ("mean", "std", "good_layers")
     entries: dict[str, dict[str, Any]] = tomllib.loads(text)
     for entry in entries.values():
         entry.update((key, tuple(entry[key])) for key in tuples if key in entry)
-    return {name: Card(name=name, **entry) for name, entry in entries.items()}
+    return {name: Card(name=name, **entry) for name, entry in entries.items()} | _torchvision()
+
+
+def _torchvision() -> dict[str, Card]:
+    from handson.lab.zoo.torchvision.weights import WEIGHTS
+
+    return {
+        name: Card(
+            name=name,
+            title=weights.title,
+            kind="torchvision",
+            asset=name,
+            licence="BSD 3-clause (torchvision); trained on ImageNet, whose pictures are for research",
+            source=f"{weights.url} ({weights.paper})",
+            parameters=weights.parameters,
+            megabytes=weights.parameters * 4 / 1e6,
+            top1=weights.top1,
+            top1_on="ImageNet",
+            size=weights.size,
+            resize=weights.resize,
+            mean=_of_255(weights.mean),
+            std=_of_255(weights.std),
+            classes="imagenet",
+            good_layers=weights.dream,
+        )
+        for name, weights in WEIGHTS.items()
+    }
+
+
+def _of_255(values: Triple) -> Triple:
+    red, green, blue = values
+    return 255 * red, 255 * green, 255 * blue

@@ -12,7 +12,6 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
-from safetensors.torch import load
 from torch import nn
 
 CLASSES = ("airplane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -73,6 +72,8 @@ def load_cifar(name: str) -> CifarNet:
     """
     if name not in DESIGNS:
         raise ValueError(f"There is no network {name!r} here; there are {', '.join(DESIGNS)}.")
+    from safetensors.torch import load
+
     network = CifarNet(DESIGNS[name].stages)
     stored = importlib.resources.files("handson.lab.zoo") / "weights" / f"{name}.safetensors"
     network.load_state_dict(load(stored.read_bytes()))  # half precision in the file, single here

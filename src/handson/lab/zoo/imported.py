@@ -26,7 +26,6 @@ _KINDS: dict[tuple[str, ...], Kind] = {
     (".net", ".prototxt"): "compressed",
     (".onnx",): "onnx",
     (".safetensors",): "torchvision",
-    (".pth",): "torchvision",
 }
 """What files of these endings together are."""
 
@@ -101,7 +100,7 @@ def _kind(files: Sequence[Path]) -> Kind:
     if endings not in _KINDS:
         raise ZooError(
             f"{' and '.join(path.name for path in files)}: these endings say no kind of network.",
-            "Give a .prototxt with a .caffemodel, or an .onnx, .safetensors or .pth file alone.",
+            "Give a .prototxt with a .caffemodel, or an .onnx or .safetensors file alone.",
         )
     return _KINDS[endings]
 

@@ -80,10 +80,16 @@ def _network(card: Card, files: Mapping[str, Path]) -> nn.Module:
         from handson.lab.zoo.compression import read_compressed
 
         return read_compressed(_file(card, files, ".prototxt"), _file(card, files, ".net"))
-    if card.kind == "torchvision":
-        from handson.lab.zoo.torchvision.weights import load_torchvision
+    if card.kind == "own":
+        from handson.lab.zoo.cifar import load_cifar
 
-        return load_torchvision(card.name, _file(card, files, ".pth"))
+        return load_cifar(card.name)
+    if card.kind == "torchvision":
+        from handson.lab.zoo.torchvision.weights import load_safetensors, load_torchvision
+
+        if not card.architecture:
+            return load_torchvision(card.name, _file(card, files, ".pth"))
+        return load_safetensors(card.architecture, _file(card, files, ".safetensors"))
     raise ZooError(f"{card.name} is of the kind {card.kind!r}.", "This version of handson cannot build it.")
 
 

@@ -11,10 +11,9 @@ from torch import nn
 
 from handson.lab.data import AssetMissing, asset
 from handson.lab.zoo.cards import Card
+from handson.lab.zoo.cifar import CLASSES as CIFAR10_CLASSES
 from handson.lab.zoo.errors import unknown
 from handson.lab.zoo.graph import Network
-
-CIFAR10 = ("airplane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 class Guess(NamedTuple):
@@ -99,7 +98,7 @@ class Model(nn.Module):
 def class_names(card: Card) -> tuple[str, ...]:
     """The names of the classes a network tells apart; () where they are not known or not fetched."""
     if card.classes == "cifar10":
-        return CIFAR10
+        return CIFAR10_CLASSES
     return _imagenet_names() if card.classes == "imagenet" else ()
 
 
