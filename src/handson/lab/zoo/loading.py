@@ -90,6 +90,10 @@ def _network(card: Card, files: Mapping[str, Path]) -> nn.Module:
         if not card.architecture:
             return load_torchvision(card.name, _file(card, files, ".pth"))
         return load_safetensors(card.architecture, _file(card, files, ".safetensors"))
+    if card.kind == "onnx":
+        from handson.lab.zoo.onnx_reader import read_onnx
+
+        return read_onnx(_file(card, files, ".onnx"))
     raise ZooError(f"{card.name} is of the kind {card.kind!r}.", "This version of handson cannot build it.")
 
 
