@@ -188,8 +188,7 @@ class Network(nn.Module):
         values = {self.input_name: torch.empty(1, channels, height, width, device="meta")}
         total = 0
         for step in self.steps:
-            module = step.module if not _has_numbers(step.module) else _without_numbers(step.module)
-            values[step.name] = attempt(step.name, module, [values[name] for name in step.inputs])
+            values[step.name] = attempt(step.name, step.module, [values[name] for name in step.inputs])
             total += values[step.name].numel()
             if total > MOST_VALUES:
                 raise ZooError(
@@ -258,10 +257,18 @@ def _without_numbers(module: nn.Module) -> Callable[..., torch.Tensor]:
     return call
 
 
-def attempt(name: str, module: Callable[..., torch.Tensor], inputs: list[torch.Tensor]) -> torch.Tensor:
-    """What `module` gives for `inputs`. Raises ZooError with the layer's `name` and the shapes where it cannot."""
+def attempt(name: str, module: nn.Module, inputs: list[torch.Tensor]) -> torch.Tensor:
+    """A tensor on the device "meta" of the shape that `module` gives for `inputs`; nothing is computed.
+
+    Raises ZooError with the layer's `name` and the shapes where it cannot take them.
+    """
+    from handson.lab.zoo.shapes import shape_of  # knows this file's modules
+
     try:
-        return module(*inputs)
+        shape = shape_of(module, [tuple(value.shape) for value in inputs])
+        if shape is not None:
+            return torch.empty(shape, device="meta")
+        return (_without_numbers(module) if _has_numbers(module) else module)(*inputs)
     except (RuntimeError, ValueError, TypeError, IndexError, OverflowError) as error:
         shapes = " and ".join(str(tuple(value.shape[1:])) for value in inputs) or "nothing"
         reason = str(error).splitlines()[0]
