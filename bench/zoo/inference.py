@@ -20,11 +20,11 @@ import cv2
 import numpy as np
 import onnxruntime
 import torch
-from handson.lab.zoo.onnx_writer import write_onnx
 
 from handson.lab import zoo
 from handson.lab.zoo.loading import build
 from handson.lab.zoo.model import Model
+from handson.lab.zoo.onnx_writer import write_onnx
 
 CAFFE = {"squeezenet-1.1": "SqueezeNet_v1.1", "squeezenet-1.0": "SqueezeNet_v1.0"}
 OURS = ("cifar-large",)

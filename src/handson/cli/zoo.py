@@ -137,6 +137,24 @@ def import_(
     out.print(f'In a lesson: zoo.load("{card.name}"). Its layers: handson zoo show {card.name}')
 
 
+@app.command()
+def export(
+    name: Name,
+    to: Annotated[Path | None, typer.Option(help="The file to write (default: NAME.onnx).")] = None,
+    workshop: WorkshopFolder = None,
+) -> None:
+    """Write a network as ONNX, its preparation of pictures included: input (N, 3, H, W), RGB in 0..1; output logits."""
+    from handson.lab.zoo import card
+    from handson.lab.zoo.exported import export_onnx
+    from handson.lab.zoo.model import class_names
+
+    path, index = to or Path(f"{name}.onnx"), _index(workshop)
+    with _errors():
+        model = _model(card(name), index)
+        export_onnx(model, path, class_names(model.card, index))
+    out.print(f"{path}: {path.stat().st_size / 1e6:.2f} MB", soft_wrap=True)
+
+
 @contextmanager
 def _errors() -> Iterator[None]:
     """The zoo's errors as the command's."""

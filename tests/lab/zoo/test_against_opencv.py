@@ -18,9 +18,9 @@ import torch
 
 from handson.lab.zoo.caffe import architecture, read_caffe
 from handson.lab.zoo.caffe_text import read_prototxt
-from handson.lab.zoo.cards import card
 from handson.lab.zoo.compression import read_compressed
 from handson.lab.zoo.graph import Network
+from handson.lab.zoo.loading import card
 from tests.lab.zoo import deploy_files
 from tests.lab.zoo.caffe_files import random_blobs, write_caffemodel
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
-from handson.lab.data import AssetMissing, asset
+from handson.lab.data import AssetMissing, asset, files_in
 from handson.lab.zoo.cards import Card
 from handson.lab.zoo.cifar import CLASSES as CIFAR10_CLASSES
 from handson.lab.zoo.errors import unknown
@@ -95,21 +96,26 @@ class Model(nn.Module):
         return self.card.prepare(pictures).contiguous(memory_format=torch.channels_last)
 
 
-def class_names(card: Card) -> tuple[str, ...]:
-    """The names of the classes a network tells apart; () where they are not known or not fetched."""
+def class_names(card: Card, index: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """The names of the classes a network tells apart; () where they are not known, or not fetched, which it says.
+
+    index: where assets are, by default that of the workspace.
+    """
     if card.classes == "cifar10":
         return CIFAR10_CLASSES
-    return _imagenet_names() if card.classes == "imagenet" else ()
+    if card.classes == "imagenet":
+        try:
+            (file,) = (asset("imagenet-names") if index is None else files_in(index, "imagenet-names")).values()
+        except AssetMissing as missing:
+            print(f"The classes go by their numbers. {missing}")
+        else:
+            return _imagenet_names(file)
+    return ()
 
 
 @cache
-def _imagenet_names() -> tuple[str, ...]:
+def _imagenet_names(file: Path) -> tuple[str, ...]:
     """The first name of each of the 1,000 ImageNet classes (Russakovsky et al., 2015)."""
-    try:
-        (file,) = asset("imagenet-names").values()
-    except AssetMissing as missing:
-        print(f"The classes are shown by their numbers: {missing}")
-        return ()
     lines = file.read_text(encoding="utf-8").splitlines()
     return tuple(line.partition(" ")[2].split(",")[0] for line in lines if line)
 
