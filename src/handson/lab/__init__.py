@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from handson.lab.canvas import Canvas
     from handson.lab.data import AssetMissing, Digits, asset, cat, digits, sample_photo
     from handson.lab.exercises import NotYet, check, checker, expect, use
     from handson.lab.figure import Figure, bars, heatmap, plot, scatter
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from handson.lab.session import begin, pace, seed
 
 _MODULES = {
+    "canvas": ("Canvas",),
     "data": ("AssetMissing", "Digits", "asset", "cat", "digits", "sample_photo"),
     "exercises": ("NotYet", "check", "checker", "expect", "use"),
     "figure": ("Figure", "bars", "heatmap", "plot", "scatter"),
@@ -33,6 +35,7 @@ _MODULES = {
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [  # noqa: RUF022  # grouped as in _MODULES
+    "Canvas",
     "AssetMissing", "Digits", "asset", "cat", "digits", "sample_photo",
     "NotYet", "check", "checker", "expect", "use",
     "Figure", "bars", "heatmap", "plot", "scatter",
