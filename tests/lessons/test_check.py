@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,14 +22,20 @@ LAST = "add = lab.use"
 def checked(make_workshop: MakeWorkshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Report]:
     """Check the tiny lesson, edited; on a machine that is exactly the reference laptop unless `slowdown` says else."""
 
-    def run(*edit: tuple[str, str], slowdown: float = 1.0, seeds: int = 1, with_learner: bool = False) -> Report:
+    def run(
+        *edit: tuple[str, str],
+        slowdown: float = 1.0,
+        seeds: int = 1,
+        with_learner: bool = False,
+        index: dict[str, Any] | None = None,
+    ) -> Report:
         monkeypatch.setattr(check_module, "slowdown", lambda threads: slowdown)
         lesson = read_lesson(make_workshop(*edit) / "lessons" / "numbers" / "01_add.py")
         return check_lesson(
             lesson,
             "embedded",
             seeds=seeds,
-            index={},
+            index=index or {},
             out=tmp_path / "out",
             say=lambda text: None,
             with_learner=with_learner,
@@ -78,6 +85,13 @@ def test_each_broken_promise_is_a_sentence(checked: Callable[..., Report], edit:
 def test_the_network_is_refused(checked: Callable[..., Report]) -> None:
     told = broken(checked((LAST, "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9')\n" + LAST)))
     assert "a lesson is checked with the network refused, and this cell asked for it" in told
+
+
+def test_an_asset_that_the_contract_does_not_name_is_out_of_reach(checked: Callable[..., Report]) -> None:
+    index = {"cat": {"fetch": "handson fetch cat", "files": {}}}
+    uses = (LAST, "lab.asset('cat')\n" + LAST)
+    assert "AssetMissing: The workshop of this folder has no asset 'cat'" in broken(checked(uses, index=index))
+    assert checked(uses, ("  target:", "  assets: [cat]\n#   target:"), index=index).kept
 
 
 def test_memory_beyond_the_contract_ends_the_kernel(checked: Callable[..., Report]) -> None:

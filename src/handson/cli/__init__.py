@@ -140,6 +140,9 @@ def check(
     record: Annotated[
         bool, typer.Option("--record", help="Keep figures and picture for the prose of the lessons.")
     ] = False,
+    learner: Annotated[
+        bool, typer.Option("--learner/--no-learner", help="Run the learner's version too: exactly its exercises fail.")
+    ] = True,
     to: Annotated[Path, typer.Option(help="Where executed notebooks and pictures are stored.")] = Path("checked"),
     as_json: AsJson = False,
     workshop: WorkshopFolder = None,
@@ -167,6 +170,7 @@ def check(
                 index=index_for(catalog.manifest),
                 out=to.resolve(),
                 say=lambda text: say(f"· {text}"),
+                with_learner=learner,
             )
             reports.append(report)
             if record and report.kept:

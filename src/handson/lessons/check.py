@@ -94,9 +94,11 @@ def check_lesson(
 ) -> Report:
     """Run `lesson` on `data` and report on every line of its contract.
 
-    `index` is the workshop's asset index (see `workspace.write_index`); executed notebooks and pictures are stored in
-    `out/<lesson>/<data>`. `say` is told what is being done.
+    `index` is the workshop's asset index (see `workspace.write_index`), of which the lesson gets to see the assets that
+    its contract names; executed notebooks and pictures are stored in `out/<lesson>/<data>`. `say` is told what is
+    being done.
     """
+    index = {name: entry for name, entry in index.items() if name in lesson.contract.assets}
     folder = out / lesson.name / data
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
