@@ -67,6 +67,17 @@ def test_when_all_addresses_fail_each_answer_is_told(upstream: Upstream, cache: 
     )
 
 
+def test_one_file_that_nobody_has_keeps_no_other_from_coming(
+    upstream: Upstream, cache: Cache, watcher: Recorder
+) -> None:
+    upstream.answers["/there"] = sending(CONTENT)
+    gone = described(f"{upstream.url}/gone", content=CONTENT[::-1], path="folder/gone.bin")
+    there = described(f"{upstream.url}/there")
+    with pytest.raises(FetchError, match=r"folder/gone\.bin could not be fetched"):
+        fetch({"a": asset(gone)["thing"], "b": asset(there)["thing"]}, watcher, cache=cache)
+    assert cache.holds(there)
+
+
 # What is wrong is named and not kept
 
 
@@ -420,14 +431,15 @@ def test_a_fetch_that_was_killed_is_resumed_by_the_next(upstream: Upstream, watc
 # The workshop's own assets
 
 
-def test_every_asset_of_the_workshop_is_fetched_from_the_mirror_alone(
+def test_all_that_the_workshops_lessons_need_is_fetched_from_the_mirror_alone(
     mirror: Path, cache: Cache, watcher: Recorder
 ) -> None:
     manifest = read_manifest(Path(__file__).parents[2] / "assets.toml")
     sources = Sources(mirror, offline=True)
-    fetched = fetch(manifest.select([]), watcher, cache=cache, sources=sources)
-    assert {file.asset for file in fetched} == set(manifest.assets)
-    assert all(cache.holds(file) for chosen in manifest.assets.values() for file in chosen.files)
+    needed = manifest.select(manifest.needed())
+    fetched = fetch(needed, watcher, cache=cache, sources=sources)
+    assert {file.asset for file in fetched} == set(needed)
+    assert all(cache.holds(file) for chosen in needed.values() for file in chosen.files)
     assert watcher.notes == []
 
 
@@ -476,3 +488,8 @@ def test_a_mirror_serves_such_a_file_too(cache: Cache, watcher: Recorder, tmp_pa
     sources = Sources(mirror=tmp_path / "mirror", offline=True)
     (fetched,) = fetch(asset(begun(NOWHERE)), watcher, cache=cache, sources=sources)
     assert fetched.how == "fetched"
+
+
+def test_a_mirror_without_such_a_file_says_so(cache: Cache, watcher: Recorder, tmp_path: Path) -> None:
+    with pytest.raises(FetchError, match="it has no such file"):
+        fetch(asset(begun(NOWHERE)), watcher, cache=cache, sources=Sources(mirror=tmp_path, offline=True))

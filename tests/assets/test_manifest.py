@@ -142,7 +142,8 @@ def test_an_unknown_asset_is_answered_with_the_valid_names(tmp_path: Path) -> No
 
 
 def test_all_are_selected_where_none_is_named(tmp_path: Path) -> None:
-    assert list(read(tmp_path).select([])) == ["cat", "dog"]
+    assert list(read(tmp_path).select()) == ["cat", "dog"]
+    assert read(tmp_path).select([]) == {}
     assert list(read(tmp_path).select(["dog"])) == ["dog"]
 
 
@@ -185,6 +186,9 @@ def test_the_workshops_own_assets_agree_with_the_record_of_their_upstreams(mirro
     upstream = {entry["path"]: entry for entry in json.loads(record.read_text(encoding="utf-8"))["files"]}
     files = [file for asset in read_manifest(ROOT / "assets.toml").assets.values() for file in asset.files]
     assert files
-    for file in files:
+    # Of what torchvision publishes, the record knows nothing, and its publisher states only a beginning of the hash.
+    recorded = [file for file in files if not file.path.startswith("torchvision/")]
+    assert recorded
+    for file in recorded:
         entry = upstream[file.path]
         assert (file.urls[0], file.sha256, file.bytes) == (entry["raw_url"], entry["sha256"], entry["bytes"])

@@ -56,13 +56,22 @@ def fetch(
 ) -> list[Fetched]:
     """Bring every file of `assets` into the cache, from HANDSON_MIRROR or where it is published.
 
-    Raises FetchError at the first file that no source gives, HandsonError where the mirror is absent or the disk full.
+    Raises FetchError that tells of each file that no source gives, once all others are here; HandsonError at once where
+    the mirror is absent or the disk full.
     """
     cache = cache or Cache.default()
     sources = sources or sources_from(os.environ)
     wanted = [(name, file) for name, asset in assets.items() for file in asset.files]
     _refuse_full_disk(cache, {cache.path(file): file.bytes for _, file in wanted})
-    return [_fetch_file(name, file, cache, sources, watcher) for name, file in wanted]
+    fetched, failures = [], []
+    for name, file in wanted:
+        try:
+            fetched.append(_fetch_file(name, file, cache, sources, watcher))
+        except FetchError as failure:
+            failures.append(failure)
+    if failures:
+        raise FetchError("\n".join(failure.cause for failure in failures), failures[-1].way_out)
+    return fetched
 
 
 def _refuse_full_disk(cache: Cache, sizes: dict[Path, int]) -> None:
@@ -161,6 +170,8 @@ def _from_first_source(file: AssetFile, location: Path, sources: Sources, watche
 
 def _with_size(file: AssetFile, source: Path | str) -> AssetFile:
     """`file` with the size that this source gives it; its content is judged by its SHA-256 all the same."""
+    if isinstance(source, Path) and not source.is_file():
+        raise SourceError("it has no such file")
     size = size_of(source) if isinstance(source, Path) else remote_size(source, file)
     if not 0 < size <= _MOST_UNKNOWN_BYTES:
         raise SourceError(

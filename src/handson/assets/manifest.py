@@ -96,9 +96,13 @@ class Manifest(BaseModel):
 
     assets: Mapping[Annotated[str, AfterValidator(_name)], Asset] = Field(default_factory=dict)
 
-    def select(self, names: Iterable[str]) -> dict[str, Asset]:
-        """The assets named, or all where none is; raises UnknownNameError."""
-        chosen = list(names) or list(self.assets)
+    def needed(self) -> list[str]:
+        """The names of the assets that lessons need: all but the extra ones."""
+        return [name for name, asset in self.assets.items() if not asset.extra]
+
+    def select(self, names: Iterable[str] | None = None) -> dict[str, Asset]:
+        """The assets named, or all where no names are given; raises UnknownNameError."""
+        chosen = list(self.assets) if names is None else list(names)
         for name in chosen:
             if name not in self.assets:
                 raise UnknownNameError("asset", name, self.assets)
@@ -131,7 +135,7 @@ def _last_line_with(path: Path, text: str) -> str:
     return f"{path}:{max(number for number, line in enumerate(lines, 1) if text in line)}: path"
 
 
-def index_for(manifest: Manifest, names: Iterable[str] = ()) -> dict[str, Any]:
+def index_for(manifest: Manifest, names: Iterable[str] | None = None) -> dict[str, Any]:
     """A learner's `.handson/assets.json`: contents of the assets named (or all), and the command that brings each."""
     return {
         name: {
@@ -142,7 +146,7 @@ def index_for(manifest: Manifest, names: Iterable[str] = ()) -> dict[str, Any]:
     }
 
 
-def missing(manifest: Manifest, names: Iterable[str] = ()) -> list[str]:
+def missing(manifest: Manifest, names: Iterable[str] | None = None) -> list[str]:
     """Of the assets named (or all), those with a file that is absent from the cache or damaged there."""
     cache = Cache.default()
     return [

@@ -118,7 +118,7 @@ def lessons(as_json: AsJson = False, workshop: WorkshopFolder = None) -> None:
 @app.command()
 def fetch(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Assets by name.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every asset of the workshop.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All that the lessons need.")] = False,
     as_json: AsJson = False,
     workshop: WorkshopFolder = None,
 ) -> None:
@@ -129,7 +129,7 @@ def fetch(
             "Nothing was named to fetch.",
             f"Name assets, or --all. There are: {', '.join(sorted(catalog.manifest.assets))}.",
         )
-    _fetch(catalog, names or [], as_json)
+    _fetch(catalog, [*(catalog.manifest.needed() if everything else []), *(names or [])], as_json)
 
 
 @app.command()
