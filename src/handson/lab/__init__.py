@@ -9,8 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from handson.lab.bubble_chart import bubbles
     from handson.lab.canvas import Canvas
-    from handson.lab.data import AssetMissing, Digits, asset, cat, digits, sample_photo
+    from handson.lab.data import AssetMissing, Digits, asset, cat, cat_photos, digits, sample_photo
     from handson.lab.exercises import NotYet, check, checker, expect, use
     from handson.lab.figure import Figure, bars, heatmap, plot, scatter
     from handson.lab.image import images, save_picture, show
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from handson.lab.session import begin, pace, seed
 
 _MODULES = {
+    "bubble_chart": ("bubbles",),
     "canvas": ("Canvas",),
-    "data": ("AssetMissing", "Digits", "asset", "cat", "digits", "sample_photo"),
+    "data": ("AssetMissing", "Digits", "asset", "cat", "cat_photos", "digits", "sample_photo"),
     "exercises": ("NotYet", "check", "checker", "expect", "use"),
     "figure": ("Figure", "bars", "heatmap", "plot", "scatter"),
     "image": ("images", "save_picture", "show"),
@@ -35,8 +37,9 @@ _MODULES = {
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [  # noqa: RUF022  # grouped as in _MODULES
+    "bubbles",
     "Canvas",
-    "AssetMissing", "Digits", "asset", "cat", "digits", "sample_photo",
+    "AssetMissing", "Digits", "asset", "cat", "cat_photos", "digits", "sample_photo",
     "NotYet", "check", "checker", "expect", "use",
     "Figure", "bars", "heatmap", "plot", "scatter",
     "images", "save_picture", "show",

@@ -96,6 +96,34 @@ def cat(size: int = 200) -> torch.Tensor:
     return photo(file, size)
 
 
+def cat_photos(size: int = 320) -> list[torch.Tensor]:
+    """Photos of cats, each float (size, size, 3) in 0..1; says which.
+
+    The fetched assets `cat` and `cats`, otherwise one cat, Chelsea, looked at in twelve ways: six places, and their mirror images.
+    """
+    try:
+        files = {**asset("cats"), **asset("cat")}
+    except AssetMissing:
+        print(
+            "Photos: twelve looks at one cat, Chelsea. "
+            "`handson fetch cat cats` in a terminal brings thirty cats; then restart this lesson."
+        )
+        whole = sample_photo("chelsea", None)
+        side, room = whole.shape[0], whole.shape[1] - whole.shape[0]
+        looks = [whole[:, left : left + side] for left in range(0, room + 1, room // 5)]
+        return [_resized(look, size) for square in looks for look in (square, square.flip(1))]
+    photos = [photo(path, size) for name, path in sorted(files.items()) if name.endswith(".jpg")]
+    print(f"Photos: {len(photos)} cats.")
+    return photos
+
+
+def _resized(picture: torch.Tensor, size: int) -> torch.Tensor:
+    resized = torch.nn.functional.interpolate(
+        picture.permute(2, 0, 1)[None], (size, size), mode="bicubic", antialias=True
+    )
+    return resized[0].permute(1, 2, 0).clamp(0, 1)
+
+
 _SAMPLES = {
     "astronaut": "skimage/data/astronaut.png",
     "chelsea": "skimage/data/chelsea.png",

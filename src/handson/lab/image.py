@@ -15,7 +15,7 @@ from handson.lab import style
 from handson.lab.gif import gif
 from handson.lab.photos import why
 from handson.lab.places import workspace
-from handson.lab.png import Pixels, pixels, several
+from handson.lab.png import Pixels, fewer_colors, pixels, several
 from handson.lab.reporting import in_notebook
 from handson.lab.style import Theme
 from handson.lab.vegalite import Figure, Still, vl_convert
@@ -191,12 +191,15 @@ def show(pictures: Any, captions: Sequence[Any] | str | None = None, **options: 
     display(shown)
 
 
-def save_picture(name: str, picture: Any, *, fps: float = 10, alt: str | None = None) -> None:
+def save_picture(
+    name: str, picture: Any, *, fps: float = 10, alt: str | None = None, colors: int | None = None
+) -> None:
     """Save a picture to the folder `pictures`, show it, and say where it is.
 
     name: `cat.png`, or `cat.gif` for an animation. picture: a tensor or PIL image, a list of them (frames), or what
     `plot`, `bars`, `images` … return, which is drawn at a projector's size. fps: frames per second; the last one is
-    held for 2 s. A rerun replaces the picture that the last run saved; a file that anybody changed or put there stays,
+    held for 2 s. colors: of a still, at most so many (256 suits photos side by side, and makes the file a third as
+    large); by default all of them. A rerun replaces the picture that the last run saved; a file that anybody changed or put there stays,
     and the new one gets a number. Where it cannot be saved, it is shown and the reason said.
     Raises ValueError for another ending.
     """
@@ -214,6 +217,8 @@ def save_picture(name: str, picture: Any, *, fps: float = 10, alt: str | None = 
         content = _at_projector_size(picture)
     else:
         content = pixels(picture).png(9)
+    if colors and not frames:
+        content = fewer_colors(content, colors)
     if isinstance(picture, (Figure, Images)):
         show(picture)  # in the colors of the page, which a still cannot follow
     else:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from handson.lab.zoo.cards import Card
 from handson.lab.zoo.errors import ZooError
-from handson.lab.zoo.loading import card, load, names
+from handson.lab.zoo.loading import card, load, names, untrained
 from handson.lab.zoo.model import Guess, Model
 from handson.lab.zoo.timing import milliseconds
 
-__all__ = ["Card", "Guess", "Model", "ZooError", "card", "load", "milliseconds", "names"]
+__all__ = ["Card", "Guess", "Model", "ZooError", "card", "load", "milliseconds", "names", "untrained"]

@@ -65,6 +65,27 @@ def load(name: str, otherwise: str | None = None) -> Model:
     return model
 
 
+def untrained(name: str) -> Model:
+    """The network `name` with random numbers in place of the learned ones: as large and as slow, but it knows nothing.
+
+    For networks whose files were not fetched. Raises ZooError for one whose layers are written in its files.
+    """
+    wanted = card(name)
+    if wanted.kind == "own":
+        from handson.lab.zoo.cifar import DESIGNS, CifarNet
+
+        return Model(CifarNet(DESIGNS[name].stages), wanted)
+    if wanted.kind == "torchvision" and not wanted.architecture:
+        from handson.lab.zoo.torchvision.weights import WEIGHTS
+
+        return Model(WEIGHTS[name].build(), wanted)
+    known = [each.name for each in _all_cards().values() if each.kind in ("own", "torchvision")]
+    raise ZooError(
+        f"The layers of {name} are written in its files, so that it cannot be built without them.",
+        f"These can: {', '.join(known)}.",
+    )
+
+
 def build(card: Card, files: Mapping[str, Path]) -> Model:
     """The network of a card from its files, by file name. Raises ZooError."""
     return Model(_network(card, files), card)

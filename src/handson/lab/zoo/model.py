@@ -45,7 +45,10 @@ class Model(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """The scores (logits), (N, classes)."""
-        inputs = self._prepare(pictures)
+        return self.scores(self._prepare(pictures))
+
+    def scores(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The scores (logits), (N, classes), of inputs that are prepared already as the card says."""
         if self.card.logits and isinstance(self.network, Network):
             return self.network.activations(inputs, [self.card.logits])[self.card.logits].flatten(1)
         scores: torch.Tensor = self.network(inputs)
@@ -72,6 +75,11 @@ class Model(nn.Module):
         with torch.no_grad():
             found = self.activations(torch.zeros(1, 3, self.card.size, self.card.size), self.layers)
         return {name: tuple(value.shape[1:]) for name, value in found.items()}
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What its classes are called, in the order of its scores; () where that is not known, or not fetched."""
+        return class_names(self.card)
 
     def fit(self, photo: torch.Tensor) -> torch.Tensor:
         """A photo (H, W, 3) as the network was trained on: (1, 3, size, size)."""

@@ -1,0 +1,123 @@
+"""Charts of three numbers at once: where a bubble is says two of them, its area the third."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from math import isfinite, pi, sqrt
+from typing import Any, NamedTuple
+
+from handson.lab import style
+from handson.lab.axis import Axis, drawable
+from handson.lab.style import number
+from handson.lab.vegalite import Figure
+
+_LARGEST = 34.0
+_SMALLEST = 4.0
+"""Radius in pixels."""
+_LETTER = 0.53
+"""Width of a letter, of its height."""
+
+
+class Box(NamedTuple):
+    """A rectangle on the screen."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def overlap(self, other: Box) -> float:
+        """The area that both cover."""
+        across = min(self.right, other.right) - max(self.left, other.left)
+        down = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return max(0.0, across) * max(0.0, down)
+
+
+def bubbles(
+    points: Mapping[str, Sequence[float]],
+    *,
+    unit: str = "",
+    x_label: str = "",
+    y_label: str = "",
+    title: str = "",
+    alt: str = "",
+    log_x: bool = False,
+    percent: bool = False,
+    highlight: str | Collection[str] = (),
+    width: int = style.WIDTH,
+    height: int = 400,
+) -> Figure:
+    """Bubbles {"name": (x, y, size)}, each with its name and size beside it; its area is as large as its size.
+
+    unit: of the sizes. log_x: a logarithmic x axis. percent: y, 0.98 is written 98 %. Those named in `highlight` have a
+    second color. Raises ValueError for a value that is not finite, a size (or, if `log_x`, an x) that is not positive,
+    and a name in `highlight` that no bubble has.
+    """
+    rows = {str(name): (float(x), float(y), float(size)) for name, (x, y, size) in points.items()}
+    if not rows:
+        raise ValueError("There is nothing to draw: bubbles() was given no points.")
+    for name, (x, y, size) in rows.items():
+        if not (drawable(x, log_x) and isfinite(y) and isfinite(size) and size > 0):
+            raise ValueError(
+                f"{name!r} cannot be drawn at x = {x:g}, y = {y:g} with size {size:g}: all are finite, and the size"
+                f"{' and x are' if log_x else ' is'} positive."
+            )
+    strong = {highlight} if isinstance(highlight, str) else set(highlight)
+    if unknown := strong - set(rows):
+        raise ValueError(f"highlight names {sorted(unknown)}, which are no bubbles; the bubbles are {list(rows)}.")
+    across = Axis.around([x for x, _, _ in rows.values()], log=log_x)
+    up = Axis.around([y for _, y, _ in rows.values()], percent=percent)
+    most = max(size for _, _, size in rows.values())
+    radius = {name: max(_SMALLEST, _LARGEST * sqrt(size / most)) for name, (_, _, size) in rows.items()}
+    place = {n: (width * across.position(x), height * (1 - up.position(y))) for n, (x, y, _) in rows.items()}
+    written = {n: f"{n}, {number(size)}{f' {unit}' if unit else ''}" for n, (_, _, size) in rows.items()}
+    labels = _labels(place, radius, written)
+    drawn = [
+        {"x": rows[n][0], "y": rows[n][1], "area": pi * radius[n] ** 2, "text": written[n],
+         "color": style.ORANGE if n in strong else style.BLUE, "dx": labels[n][0], "dy": labels[n][1]}
+        for n in sorted(rows, key=lambda n: -radius[n])
+    ]  # fmt: skip
+    x = {"field": "x", "type": "quantitative", "axis": across.vega(x_label, upright=False)}
+    y = {"field": "y", "type": "quantitative", "axis": up.vega(y_label), "scale": up.vega_scale()}
+    x["scale"] = across.vega_scale()
+    own_color = {"field": "color", "type": "nominal", "scale": None}
+    area = {"field": "area", "type": "quantitative", "scale": None, "legend": None}
+    layers: list[dict[str, Any]] = [
+        {"mark": {"type": "circle", "opacity": 0.6, "stroke": style.INK, "strokeOpacity": 0.35, "strokeWidth": 1},
+         "encoding": {"x": x, "y": y, "color": own_color, "size": area}},
+        *({"data": {"values": [row]},
+           "mark": {"type": "text", "align": "left", "baseline": "middle", "dx": row["dx"], "dy": row["dy"]},
+           "encoding": {"x": x, "y": y, "text": {"field": "text"}}} for row in drawn),
+    ]  # fmt: skip
+    spec: dict[str, Any] = {"data": {"values": drawn}, "width": width, "height": height, "layer": layers}
+    if title:
+        spec["title"] = title
+    said = "; ".join(
+        f"{written[n]}: {number(px)} across, {number(py, percent=percent)} up" for n, (px, py, _) in rows.items()
+    )
+    return Figure(spec, alt or f"Bubbles{f' of {title}' if title else ''}: {said}.")
+
+
+def _labels(
+    place: Mapping[str, tuple[float, float]], radius: Mapping[str, float], written: Mapping[str, str]
+) -> dict[str, tuple[float, float]]:
+    """For each bubble where its text begins, from the bubble's middle: beside, above or below it, where it covers least."""
+    bubbles = {n: Box(x - radius[n], y - radius[n], x + radius[n], y + radius[n]) for n, (x, y) in place.items()}
+    taken: list[Box] = []
+    chosen: dict[str, tuple[float, float]] = {}
+    for name in sorted(place, key=lambda n: -radius[n]):
+        x, y = place[name]
+        r, long, high = radius[name], len(written[name]) * style.LABEL * _LETTER, style.LABEL * 1.3
+        steps = [0.0, *(sign * k * high for k in (1, 2) for sign in (-1, 1))]
+        options = [(r + 6, dy) for dy in steps] + [(-r - 6 - long, dy) for dy in steps]
+        options += [(-long / 2, -r - high * 0.7), (-long / 2, r + high * 0.7)]
+
+        def cost(option: tuple[float, float], x: float = x, y: float = y, long: float = long, high: float = high) -> float:
+            box = Box(x + option[0], y + option[1] - high / 2, x + option[0] + long, y + option[1] + high / 2)
+            outside = max(0.0, -box.left) * high + max(0.0, -box.top) * long
+            covered = sum(box.overlap(other) for other in (*bubbles.values(), *taken))
+            return covered + outside + 4 * abs(option[1])
+
+        dx, dy = chosen[name] = min(options, key=cost)
+        taken.append(Box(x + dx, y + dy - high / 2, x + dx + long, y + dy + high / 2))
+    return chosen
