@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from handson.lab.photos import photo, your_photo
     from handson.lab.reporting import report
     from handson.lab.session import begin, pace, seed
+    from handson.lab.zooming import zoomable
 
 _MODULES = {
     "bubble_chart": ("bubbles",),
@@ -33,6 +34,7 @@ _MODULES = {
     "photos": ("photo", "your_photo"),
     "reporting": ("report",),
     "session": ("begin", "pace", "seed"),
+    "zooming": ("zoomable",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -48,6 +50,7 @@ __all__ = [  # noqa: RUF022  # grouped as in _MODULES
     "photo", "your_photo",
     "report",
     "begin", "pace", "seed",
+    "zoomable",
 ]  # fmt: skip
 
 

@@ -65,13 +65,16 @@ def bubbles(
     strong = {highlight} if isinstance(highlight, str) else set(highlight)
     if unknown := strong - set(rows):
         raise ValueError(f"highlight names {sorted(unknown)}, which are no bubbles; the bubbles are {list(rows)}.")
-    across = Axis.around([x for x, _, _ in rows.values()], log=log_x)
+    xs = [x for x, _, _ in rows.values()]
+    span = max(xs) - min(xs)
+    # Room for the text beside the last one.
+    across = Axis.around([*xs, max(xs) * 1.4 if log_x else max(xs) + span / 8], log=log_x)
     up = Axis.around([y for _, y, _ in rows.values()], percent=percent)
     most = max(size for _, _, size in rows.values())
     radius = {name: max(_SMALLEST, _LARGEST * sqrt(size / most)) for name, (_, _, size) in rows.items()}
     place = {n: (width * across.position(x), height * (1 - up.position(y))) for n, (x, y, _) in rows.items()}
     written = {n: f"{n}, {number(size)}{f' {unit}' if unit else ''}" for n, (_, _, size) in rows.items()}
-    labels = _labels(place, radius, written)
+    labels = _labels(place, radius, written, width)
     drawn = [
         {"x": rows[n][0], "y": rows[n][1], "area": pi * radius[n] ** 2, "text": written[n],
          "color": style.ORANGE if n in strong else style.BLUE, "dx": labels[n][0], "dy": labels[n][1]}
@@ -99,7 +102,7 @@ def bubbles(
 
 
 def _labels(
-    place: Mapping[str, tuple[float, float]], radius: Mapping[str, float], written: Mapping[str, str]
+    place: Mapping[str, tuple[float, float]], radius: Mapping[str, float], written: Mapping[str, str], width: float
 ) -> dict[str, tuple[float, float]]:
     """For each bubble where its text begins, from the bubble's middle: beside, above or below it, where it covers least."""
     bubbles = {n: Box(x - radius[n], y - radius[n], x + radius[n], y + radius[n]) for n, (x, y) in place.items()}
@@ -114,7 +117,7 @@ def _labels(
 
         def cost(option: tuple[float, float], x: float = x, y: float = y, long: float = long, high: float = high) -> float:
             box = Box(x + option[0], y + option[1] - high / 2, x + option[0] + long, y + option[1] + high / 2)
-            outside = max(0.0, -box.left) * high + max(0.0, -box.top) * long
+            outside = (max(0.0, -box.left) + max(0.0, box.right - width)) * high + max(0.0, -box.top) * long
             covered = sum(box.overlap(other) for other in (*bubbles.values(), *taken))
             return covered + outside + 4 * abs(option[1])
 

@@ -99,14 +99,14 @@ def cat(size: int = 200) -> torch.Tensor:
 def cat_photos(size: int = 320) -> list[torch.Tensor]:
     """Photos of cats, each float (size, size, 3) in 0..1; says which.
 
-    The fetched assets `cat` and `cats`, otherwise one cat, Chelsea, looked at in twelve ways: six places, and their mirror images.
+    The fetched assets `cat`, `cats` and `more-cats`, otherwise one cat, Chelsea, looked at in twelve ways: six places, and their mirror images.
     """
     try:
-        files = {**asset("cats"), **asset("cat")}
+        files = {**asset("cat"), **asset("cats"), **asset("more-cats")}
     except AssetMissing:
         print(
             "Photos: twelve looks at one cat, Chelsea. "
-            "`handson fetch cat cats` in a terminal brings thirty cats; then restart this lesson."
+            "`handson fetch cat cats more-cats` in a terminal brings thirty cats; then restart this lesson."
         )
         whole = sample_photo("chelsea", None)
         side, room = whole.shape[0], whole.shape[1] - whole.shape[0]

@@ -49,7 +49,7 @@ def fewer_colors(content: bytes, colors: int) -> bytes:
     from PIL import Image
 
     with Image.open(io.BytesIO(content)) as picture:
-        indexed = picture.convert("RGB").quantize(colors, method=Image.Quantize.MEDIANCUT, kmeans=1)
+        indexed = picture.convert("RGB").quantize(colors, method=Image.Quantize.MEDIANCUT)
     file = io.BytesIO()
     indexed.save(file, "PNG", optimize=True)
     return file.getvalue()
