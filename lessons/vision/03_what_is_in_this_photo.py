@@ -33,7 +33,7 @@
 # **One breath.** "We take networks that others trained, and ask three things: are they right, what do they cost, and when must I not believe them?"
 #
 # **What people ask.** *Which is best?* See the chart: there is no best, there is a price. *Why no person?* The 1,000 names of the ImageNet
-# competition have 118 kinds of dogs, and no person among them. *Is 90 % sure right nine times in ten?* Not in general; it would have to be measured.
+# competition have 118 kinds of dogs, and of people only ballplayer, groom and scuba diver. *Is 90 % sure right nine times in ten?* Not in general; it would have to be measured.
 #
 # **Where they get stuck.** The exercise: the condition is the wrong way round, and the mean belongs before the division.
 #
@@ -60,10 +60,9 @@ lab.show(photo, "What is in this photo?")
 # %% [markdown]
 # ## One idea
 #
-# Each network knows a fixed list of names (1,000 of them, or ten for the small networks that come along). It gives every name a score; **softmax**
-# turns scores into probabilities that add up to 1.
+# A network knows a fixed list of names. It gives each a score; **softmax** turns the scores into probabilities that add up to 1.
 #
-# Before that, the photo has to be **prepared**: brought to the size and the numbers that the network was trained on. Somebody did that for us.
+# Before that, the photo has to be **prepared**: brought to the size and the numbers that the network was trained on. Somebody wrote that for us.
 
 # %%
 def channels(three):
@@ -226,11 +225,11 @@ whose = {"somebody's preparation": right_before / looks, "yours": right_after / 
 lab.bars(whose, percent=True, highlight="yours", title="Cats named a cat, all networks")
 
 # %% [markdown]
-# The same networks, the same photos; two small mistakes had cost that. No error message will ever tell you: compare with the card, and count.
+# Two small mistakes had cost that. No error message will ever tell you: compare with the card, and count.
 #
 # ## What a right answer costs
 #
-# **What do you expect?** A file of 0.7 MB and one of 5 MB hold the same network. Is the small one faster? We take the time of a photo here, on this laptop.
+# **What do you expect?** Is the network with the smallest file also the fastest? We take the time of a photo on this laptop.
 
 # %%
 @torch.no_grad()
@@ -271,14 +270,13 @@ lab.bubbles(
 )
 
 # %% [markdown]
-# Up is better, left is faster, small is light. A pruned and rounded file (*deep compression*) takes less room; unpacked, it is the same network and no faster.
-#
-# What was published holds for photos like those of the competition. Yours may be others: count on your own, as we did with the cats.
+# Up is better, left is faster, small is light. A compressed file is a network of the same layers once it is unpacked: lighter, no faster. And what was
+# published holds for photos like those it was measured on.
 
 # %% [markdown]
 # ## Turn a knob
 #
-# **What do you expect?** The same photo, turned, in gray, from close, from afar. Does a cat stay a cat? Guess which version deceives the network most.
+# **What do you expect?** The photo turned, gray, from close, from afar: does a cat stay a cat?
 
 # %%
 far = torch.full((960, 960, 3), 0.5)
@@ -306,12 +304,11 @@ squares = [network.fit(picture)[0] for picture in versions.values()]
 lab.show(squares, captions, columns=4, width=160)
 
 # %% [markdown]
-# A mirrored cat looks like any other. But hardly anybody photographs cats that stand on their heads, or the network's whole world
-# from afar: what it has not been shown, it cannot know.
+# A mirrored cat is like any other, but hardly anybody photographs cats upside down: what a network was not shown, it cannot know.
 #
 # ## Your own photo
 #
-# Drop a photo on the field, then run the cell again. A cup, a shoe, a fruit: ImageNet has many things of the house. And a person?
+# Drop a photo on the field, then run the cell again. A cup, a shoe, a fruit? And a person?
 
 # %%
 mine = lab.your_photo(lab.sample_photo("coffee", 320), size=320)
@@ -349,11 +346,10 @@ if full:
 pictures = [network.fit(picture)[0] for _, _, picture in gallery[:8]]
 captions = [f"{names[name]}, {likely:.0%}" for likely, name, _ in gallery[:8]]
 grid = lab.images(pictures, captions, columns=4, width=170, title="Where it is wrong")
-lab.save_picture("what_is_in_this_photo.png", grid, colors=256)
+lab.save_picture("what_is_in_this_photo.png", grid, colors=176)
 
 # %% [markdown]
-# **Why?** Of ImageNet's 1,000 names, 118 are dogs, 5 are cats, and none is a person or a galaxy. A small cat on a motorcycle has to share *one* name with it.
-# What lies outside the middle square was never seen.
+# **Why?** Of ImageNet's 1,000 names 118 are dogs, 5 are cats, none is an astronaut or a galaxy. A cat and its motorcycle share *one* name.
 #
 # And a probability says how the names compare with each other, not how well any of them fits.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from handson.lab.data import AssetMissing, asset, cat, digits  # noqa: E402
+from handson.lab.data import AssetMissing, asset, cat, cat_photos, digits  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -99,3 +100,12 @@ def test_fetched_mnist_is_read_as_it_was_published(
     assert data.test_labels[:5].tolist() == [7, 2, 1, 0, 4]  # MNIST's first test digits
     assert round(float(data.train_images.float().mean()) / 255, 4) == 0.1307  # and its well-known mean
     assert "Data: MNIST" in capsys.readouterr().out
+
+
+def test_without_the_photos_of_cats_there_are_twelve_looks_at_one(capsys: pytest.CaptureFixture[str]) -> None:
+    looks = cat_photos(64)
+    assert "`handson fetch cat cats more-cats`" in capsys.readouterr().out
+    assert [tuple(look.shape) for look in looks] == [(64, 64, 3)] * 12
+    assert all(float(look.min()) >= 0 and float(look.max()) <= 1 for look in looks)
+    assert torch.allclose(looks[1], looks[0].flip(1), atol=1e-4)
+    assert all(float((a - b).abs().mean()) > 0.01 for a, b in itertools.combinations(looks, 2))

@@ -216,3 +216,18 @@ def _png(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
+
+
+def test_a_photo_with_fewer_colors_makes_a_smaller_file_that_looks_alike(folder: Path) -> None:
+    waves = torch.linspace(0, 9, 120).sin() / 2 + 0.5
+    photo = torch.stack([waves[:, None] * waves, waves.expand(120, 120), 0.5 + 0 * waves.expand(120, 120)], dim=2)
+    photo = (photo + 0.05 * torch.rand(photo.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
+    save_picture("all.png", photo)
+    save_picture("some.png", photo, colors=64)
+    whole, small = ((folder / name).read_bytes() for name in ("all.png", "some.png"))
+    assert len(small) < len(whole) / 2
+    with Image.open(io.BytesIO(small)) as image:
+        seen = image.convert("RGB")
+        assert len(seen.getcolors(120 * 120)) <= 64
+        values = torch.frombuffer(bytearray(seen.tobytes()), dtype=torch.uint8).reshape(120, 120, 3).float() / 255
+    assert float((values - photo).abs().mean()) < 0.05

@@ -80,17 +80,17 @@ def bubbles(
          "color": style.ORANGE if n in strong else style.BLUE, "dx": labels[n][0], "dy": labels[n][1]}
         for n in sorted(rows, key=lambda n: -radius[n])
     ]  # fmt: skip
-    x = {"field": "x", "type": "quantitative", "axis": across.vega(x_label, upright=False)}
-    y = {"field": "y", "type": "quantitative", "axis": up.vega(y_label), "scale": up.vega_scale()}
-    x["scale"] = across.vega_scale()
+    x_axis: dict[str, Any] = {"field": "x", "type": "quantitative", "axis": across.vega(x_label, upright=False)}
+    y_axis: dict[str, Any] = {"field": "y", "type": "quantitative", "axis": up.vega(y_label), "scale": up.vega_scale()}
+    x_axis["scale"] = across.vega_scale()
     own_color = {"field": "color", "type": "nominal", "scale": None}
     area = {"field": "area", "type": "quantitative", "scale": None, "legend": None}
     layers: list[dict[str, Any]] = [
         {"mark": {"type": "circle", "opacity": 0.6, "stroke": style.INK, "strokeOpacity": 0.35, "strokeWidth": 1},
-         "encoding": {"x": x, "y": y, "color": own_color, "size": area}},
+         "encoding": {"x": x_axis, "y": y_axis, "color": own_color, "size": area}},
         *({"data": {"values": [row]},
            "mark": {"type": "text", "align": "left", "baseline": "middle", "dx": row["dx"], "dy": row["dy"]},
-           "encoding": {"x": x, "y": y, "text": {"field": "text"}}} for row in drawn),
+           "encoding": {"x": x_axis, "y": y_axis, "text": {"field": "text"}}} for row in drawn),
     ]  # fmt: skip
     spec: dict[str, Any] = {"data": {"values": drawn}, "width": width, "height": height, "layer": layers}
     if title:
@@ -104,7 +104,7 @@ def bubbles(
 def _labels(
     place: Mapping[str, tuple[float, float]], radius: Mapping[str, float], written: Mapping[str, str], width: float
 ) -> dict[str, tuple[float, float]]:
-    """For each bubble where its text begins, from the bubble's middle: beside, above or below it, where it covers least."""
+    """Where each text begins, seen from the middle of its bubble: beside, above or below it, where it covers least."""
     bubbles = {n: Box(x - radius[n], y - radius[n], x + radius[n], y + radius[n]) for n, (x, y) in place.items()}
     taken: list[Box] = []
     chosen: dict[str, tuple[float, float]] = {}
@@ -115,7 +115,9 @@ def _labels(
         options = [(r + 6, dy) for dy in steps] + [(-r - 6 - long, dy) for dy in steps]
         options += [(-long / 2, -r - high * 0.7), (-long / 2, r + high * 0.7)]
 
-        def cost(option: tuple[float, float], x: float = x, y: float = y, long: float = long, high: float = high) -> float:
+        def cost(
+            option: tuple[float, float], x: float = x, y: float = y, long: float = long, high: float = high
+        ) -> float:
             box = Box(x + option[0], y + option[1] - high / 2, x + option[0] + long, y + option[1] + high / 2)
             outside = (max(0.0, -box.left) + max(0.0, box.right - width)) * high + max(0.0, -box.top) * long
             covered = sum(box.overlap(other) for other in (*bubbles.values(), *taken))

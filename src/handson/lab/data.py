@@ -99,7 +99,8 @@ def cat(size: int = 200) -> torch.Tensor:
 def cat_photos(size: int = 320) -> list[torch.Tensor]:
     """Photos of cats, each float (size, size, 3) in 0..1; says which.
 
-    The fetched assets `cat`, `cats` and `more-cats`, otherwise one cat, Chelsea, looked at in twelve ways: six places, and their mirror images.
+    The fetched assets `cat`, `cats` and `more-cats`, otherwise one cat, Chelsea, looked at in twelve ways: six places,
+    and their mirror images.
     """
     try:
         files = {**asset("cat"), **asset("cats"), **asset("more-cats")}

@@ -199,8 +199,8 @@ def save_picture(
     name: `cat.png`, or `cat.gif` for an animation. picture: a tensor or PIL image, a list of them (frames), or what
     `plot`, `bars`, `images` … return, which is drawn at a projector's size. fps: frames per second; the last one is
     held for 2 s. colors: of a still, at most so many (256 suits photos side by side, and makes the file a third as
-    large); by default all of them. A rerun replaces the picture that the last run saved; a file that anybody changed or put there stays,
-    and the new one gets a number. Where it cannot be saved, it is shown and the reason said.
+    large); by default all of them. A rerun replaces the picture that the last run saved; a file that anybody changed or
+    put there stays, and the new one gets a number. Where it cannot be saved, it is shown and the reason said.
     Raises ValueError for another ending.
     """
     frames = isinstance(picture, (list, tuple)) or (hasattr(picture, "dim") and picture.dim() == 4)

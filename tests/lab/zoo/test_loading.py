@@ -156,3 +156,29 @@ def test_milliseconds_are_measured_in_turns_and_written_down(small: list[Path]) 
     write_down({"one": 1.5})
     write_down({"two": 2.5})
     assert written_down() == {"one": 1.5, "two": 2.5}
+
+
+def test_an_untrained_network_has_the_layers_and_the_size_of_the_trained_one() -> None:
+    trained, random = zoo.load("cifar-small"), zoo.untrained("cifar-small")
+    assert random.layers == trained.layers
+    assert random.card == trained.card
+    pictures = torch.rand(2, 3, 32, 32)
+    assert random(pictures).shape == trained(pictures).shape
+    assert not torch.allclose(random(pictures), trained(pictures))
+    resnet = zoo.untrained("resnet-18")
+    assert sum(p.numel() for p in resnet.parameters()) == resnet.card.parameters
+    assert resnet(torch.rand(1, 3, 64, 64)).shape == (1, 1000)
+
+
+def test_a_network_whose_layers_are_in_its_files_cannot_be_built_without_them() -> None:
+    with pytest.raises(zoo.ZooError, match=r"layers of squeezenet-1\.1 are written in its files.*\n?.*cifar-small"):
+        zoo.untrained("squeezenet-1.1")
+
+
+def test_scores_take_what_was_prepared_by_hand() -> None:
+    model, pictures = zoo.load("cifar-small"), torch.rand(2, 3, 32, 32)
+    assert torch.allclose(model.scores(model.card.prepare(pictures)), model(pictures), atol=1e-5)
+
+
+def test_a_network_tells_what_its_scores_are_called() -> None:
+    assert zoo.load("cifar-small").class_names[3] == "cat"
