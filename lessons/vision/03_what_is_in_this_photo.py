@@ -346,7 +346,7 @@ if full:
 pictures = [network.fit(picture)[0] for _, _, picture in gallery[:8]]
 captions = [f"{names[name]}, {likely:.0%}" for likely, name, _ in gallery[:8]]
 grid = lab.images(pictures, captions, columns=4, width=170, title="Where it is wrong")
-lab.save_picture("what_is_in_this_photo.png", grid, colors=176)
+lab.save_picture("what_is_in_this_photo.png", grid, colors=224)
 
 # %% [markdown]
 # **Why?** Of ImageNet's 1,000 names 118 are dogs, 5 are cats, none is an astronaut or a galaxy. A cat and its motorcycle share *one* name.

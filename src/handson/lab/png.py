@@ -14,6 +14,8 @@ import torch
 
 _COLOR_TYPES = {1: 0, 3: 2, 4: 6}
 """PNG's colour type for each number of channels: grey, RGB, RGBA."""
+_SMALL_ENOUGH = 240
+"""Pixels of the longer side of what a palette is chosen from."""
 _BYTES_AS_FLOAT = 16.0
 """A float picture with values above this holds 0..255, not 0..1 with some overshoot."""
 
@@ -49,7 +51,11 @@ def fewer_colors(content: bytes, colors: int) -> bytes:
     from PIL import Image
 
     with Image.open(io.BytesIO(content)) as picture:
-        indexed = picture.convert("RGB").quantize(colors, method=Image.Quantize.MEDIANCUT)
+        whole = picture.convert("RGB")
+    small = whole.copy()
+    small.thumbnail((_SMALL_ENOUGH, _SMALL_ENOUGH))  # k-means over all pixels takes half a minute
+    palette = small.quantize(colors, method=Image.Quantize.MEDIANCUT, kmeans=1)
+    indexed = whole.quantize(palette=palette, dither=Image.Dither.NONE)
     file = io.BytesIO()
     indexed.save(file, "PNG", optimize=True)
     return file.getvalue()
