@@ -38,6 +38,21 @@ def test_waves_are_orthonormal_and_a_canvas_of_them_is_smoother_than_one_of_pixe
     assert roughness(waves()) < 0.3 * roughness(pixels())
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("decorrelate", [True, False])
+def test_a_canvas_can_begin_with_pictures(kind: Kind, decorrelate: bool) -> None:
+    canvas = Canvas(12, 20, count=2, kind=kind, decorrelate=decorrelate)
+    pictures = torch.rand(2, 3, 12, 20) * 0.96 + 0.02
+    canvas.begin_with(pictures)
+    assert torch.allclose(canvas(), pictures, atol=1e-4)
+    canvas.begin_with(torch.ones(2, 3, 12, 20))
+    canvas().mean().backward()
+    assert canvas.numbers[0].grad is not None
+    assert canvas.numbers[0].grad.abs().sum() > 0, "white can still be painted over"
+    with pytest.raises(ValueError, match=r"This canvas is \(2, 3, 12, 20\), the pictures are \(1, 3, 12, 20\)"):
+        canvas.begin_with(pictures[:1])
+
+
 def test_another_kind_is_answered_with_the_right_ones() -> None:
     with pytest.raises(ValueError, match=r"no canvas of the kind 'oil'. There are: waves, pyramid, pixels"):
         Canvas(8, 8, kind="oil")  # type: ignore[arg-type]

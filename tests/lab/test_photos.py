@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from handson.lab import photos
-from handson.lab.photos import NoPhoto, photo, save_photo, your_photo
+from handson.lab.photos import NoPhoto, photo, save_photo, your_painting, your_photo
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -164,6 +164,19 @@ def test_the_newest_of_ones_photos_is_used_and_said(folder: Path, capsys: pytest
     put(folder / "notes.txt", b"", age=0)
     assert torch.equal(your_photo(torch.zeros(3, 3, 3), 6), RED.expand(6, 6, 3))
     assert "Your photo: photos/new.png." in capsys.readouterr().out
+
+
+def test_a_painting_of_ones_own_has_a_folder_beside_the_photos(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(folder / "cat.png", encoded(Image.new("RGB", (9, 9), "red")), age=0)
+    ours = torch.zeros(3, 3, 3)
+    assert your_painting(ours) is ours
+    assert "No painting of yours yet" in capsys.readouterr().out
+    put(folder.parent / "paintings" / "sea.png", encoded(Image.new("RGB", (9, 9), "blue")), age=1)
+    assert torch.equal(your_painting(ours, 6), BLUE.expand(6, 6, 3))
+    assert "Your painting: paintings/sea.png." in capsys.readouterr().out
+    assert torch.equal(your_photo(ours, 6), RED.expand(6, 6, 3))
 
 
 def test_a_photo_that_cannot_be_read_is_told_and_the_next_one_used(

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from handson.lab.image import images, save_picture, show
     from handson.lab.live import Live
     from handson.lab.pad import drawing_pad
-    from handson.lab.photos import photo, your_photo
+    from handson.lab.paintings import painting
+    from handson.lab.photos import photo, your_painting, your_photo
     from handson.lab.reporting import report
     from handson.lab.session import begin, pace, seed
     from handson.lab.zooming import zoomable
@@ -31,7 +32,8 @@ _MODULES = {
     "image": ("images", "save_picture", "show"),
     "live": ("Live",),
     "pad": ("drawing_pad",),
-    "photos": ("photo", "your_photo"),
+    "paintings": ("painting",),
+    "photos": ("photo", "your_painting", "your_photo"),
     "reporting": ("report",),
     "session": ("begin", "pace", "seed"),
     "zooming": ("zoomable",),
@@ -47,7 +49,8 @@ __all__ = [  # noqa: RUF022  # grouped as in _MODULES
     "images", "save_picture", "show",
     "Live",
     "drawing_pad",
-    "photo", "your_photo",
+    "painting",
+    "photo", "your_painting", "your_photo",
     "report",
     "begin", "pace", "seed",
     "zoomable",

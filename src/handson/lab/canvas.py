@@ -55,6 +55,25 @@ class Canvas(nn.Module):
             plane = torch.einsum("oc,nchw->nohw", self.colors, plane)
         return torch.sigmoid(4 * plane)
 
+    @torch.no_grad()
+    def begin_with(self, pictures: torch.Tensor) -> None:
+        """Set the numbers so that the canvas shows `pictures`, (count, 3, height, width) in 0..1.
+
+        Black and white come out as 0.02 and 0.98: beyond, the sigmoid is so flat that no gradient would move them.
+        Raises ValueError for another shape.
+        """
+        shape = (len(self.numbers[0]), 3, self.height, self.width)
+        if tuple(pictures.shape) != shape:
+            raise ValueError(f"This canvas is {shape}, the pictures are {tuple(pictures.shape)}.")
+        plane = torch.logit(pictures.clamp(0.02, 0.98)) / 4
+        if self.decorrelate:
+            plane = torch.einsum("oc,nchw->nohw", torch.linalg.inv(self.colors), plane)
+        if self.kind == "waves":
+            plane = self.down @ plane @ self.across.T / self.loudness
+        for level in self.numbers:
+            level.zero_()
+        self.numbers[0].copy_(plane)
+
     def _plane(self) -> torch.Tensor:
         first: torch.Tensor = self.numbers[0]
         if self.kind == "pixels":

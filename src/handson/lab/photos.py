@@ -19,7 +19,6 @@ _MOST_PIXELS_REDUCED = 400_000_000
 """Of a baseline JPEG, which is decoded at an eighth of its size."""
 _LONGEST_SIDE = 2000
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-FOLDER = "photos"
 
 
 class NoPhoto(Exception):  # noqa: N818  # read by learners, to whom it is no error
@@ -62,18 +61,29 @@ def your_photo(default: Any, size: int = 200) -> torch.Tensor:
     default: a tensor, taken as it is, or what `photo` takes. The field scales the photo down in the browser and saves
     it to `photos`; then the learner runs the cell again.
     """
+    return _yours("photo", default, size)
+
+
+def your_painting(default: Any, size: int = 200) -> torch.Tensor:
+    """As `your_photo`, for a painting: its field saves to the folder `paintings`."""
+    return _yours("painting", default, size)
+
+
+def _yours(what: str, default: Any, size: int) -> torch.Tensor:
+    """The newest picture in the folder of `what`s, a photo or a painting, else `default`."""
+    folder = f"{what}s"
     if in_notebook():
-        _show_drop_zone()
-    again = "drop a photo on the field, then run this cell again"
-    for path in _newest_first(workspace() / FOLDER):
+        _show_drop_zone(what)
+    again = f"drop a {what} on the field, then run this cell again"
+    for path in _newest_first(workspace() / folder):
         try:
             mine = photo(path, size)
         except NoPhoto as reason:
             print(reason)
             continue
-        print(f"Your photo: {FOLDER}/{path.name}. For another one, {again}.")
+        print(f"Your {what}: {folder}/{path.name}. For another one, {again}.")
         return mine
-    print(f"No photo of yours yet: this cell goes on with ours. For your own, {again}.")
+    print(f"No {what} of yours yet: this cell goes on with ours. For your own, {again}.")
     return default if isinstance(default, torch.Tensor) else photo(default, size)
 
 
@@ -176,13 +186,13 @@ def _newest_first(folder: Path) -> list[Path]:
     return sorted(pictures, key=lambda p: p.stat().st_mtime, reverse=True)
 
 
-def _show_drop_zone() -> None:
+def _show_drop_zone(what: str) -> None:
     from handson.lab.widgets import drop_zone, missing
 
     if reason := missing():
-        print(f"{reason} Put a photo into the folder {FOLDER} and run this cell again.")
+        print(f"{reason} Put a {what} into the folder {what}s and run this cell again.")
         return
     from IPython.display import display
 
-    folder = workspace() / FOLDER
-    display(drop_zone(lambda name, content: save_photo(name, content, folder)))
+    folder = workspace() / f"{what}s"
+    display(drop_zone(lambda name, content: save_photo(name, content, folder), what))

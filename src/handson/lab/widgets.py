@@ -35,8 +35,11 @@ def widget(script: str, receive: Callable[[Any, dict[str, Any], list[Any]], None
     return shown
 
 
-def drop_zone(save: Callable[[str, bytes], Path]) -> Any:
-    """A field to drop a photo on. save(name, content) keeps it; what it raises is shown in the field."""
+def drop_zone(save: Callable[[str, bytes], Path], what: str = "photo") -> Any:
+    """A field to drop a photo on, or a painting: `what` the field asks for.
+
+    save(name, content) keeps it; what it raises is shown in the field.
+    """
 
     def receive(shown: Any, content: dict[str, Any], buffers: list[Any]) -> None:
         try:
@@ -46,7 +49,7 @@ def drop_zone(save: Callable[[str, bytes], Path]) -> Any:
             return
         shown.send({"saved": f"{path.parent.name}/{path.name}"})
 
-    return widget("photo", receive)
+    return widget("photo", receive, what=what)
 
 
 def _static(name: str) -> str:

@@ -33,14 +33,15 @@ async function reduced(file) {
 }
 
 function render({ model, el }) {
+  const { what = "photo" } = model.get("state"); // a photo, or a painting
   const root = element("div", "handson-photo", el, { "data-lm-suppress-shortcuts": "true" });
-  const preview = element("canvas", "handson-photo-preview", root, { width: 96, height: 96, role: "img", "aria-label": "your photo" });
+  const preview = element("canvas", "handson-photo-preview", root, { width: 96, height: 96, role: "img", "aria-label": `your ${what}` });
   const side = element("div", "handson-photo-side", root);
   const says = element("div", "handson-photo-says", side, { role: "status", "aria-live": "polite" });
-  says.textContent = "Drop a photo here";
-  const input = element("input", "handson-photo-input", side, { type: "file", accept: "image/*", "aria-label": "Choose a photo" });
+  says.textContent = `Drop a ${what} here`;
+  const input = element("input", "handson-photo-input", side, { type: "file", accept: "image/*", "aria-label": `Choose a ${what}` });
   const button = element("button", "handson-photo-button", side, { type: "button" });
-  button.textContent = "Choose a photo …";
+  button.textContent = `Choose a ${what} …`;
   preview.style.display = "none";
   let patience = 0;
 
@@ -54,7 +55,7 @@ function render({ model, el }) {
       preview.getContext("2d").drawImage(picture, (picture.width - edge) / 2, (picture.height - edge) / 2, edge, edge, 0, 0, 96, 96);
       preview.style.display = "";
       says.textContent = "Saving …";
-      patience = setTimeout(() => { says.textContent = "Waiting for the kernel: a cell is running. The photo is saved when it is done."; }, 1500);
+      patience = setTimeout(() => { says.textContent = `Waiting for the kernel: a cell is running. The ${what} is saved when it is done.`; }, 1500);
       model.send({ name: file.name }, undefined, [await blob.arrayBuffer()]);
     } catch {
       const heic = /\.hei[cf]$/i.test(file.name);
