@@ -118,6 +118,7 @@ def gram(answer):
         except RuntimeError as error:
             lab.expect(False, f"PyTorch cannot do this: {str(error).splitlines()[0]} Print the shapes: what stands on the left of @ has as many columns as the right has rows.")
         lab.expect(isinstance(found, torch.Tensor), f"It returns {type(found).__name__}. It has to `return` the matrices, a tensor.")
+        found = found.float()
         lab.expect(torch.equal(given, features), "It changes the features themselves. Make a new tensor, as `features.flatten(2)` does.")
         rows = features.flatten(2)
         shape = (pictures, channels, channels)
@@ -243,7 +244,7 @@ def loss_of(picture, grams, content, look, weight=0.1):
 #
 # No weight of the network changes. We turn the numbers of the **picture**: forward through the network, backward to the picture, one step.
 #
-# Three things help: begin with the photo in the painting's **colors**; take half of the steps at **half the size**, for large strokes;
+# Three things help: begin with the photo in the painting's **colors**; paint it **small** at first, for large strokes;
 # and turn **waves** instead of pixels (as in *Paint the cat*), which a `lab.Canvas` does.
 
 # %%
@@ -269,12 +270,12 @@ def easel(picture, size, steps, kind="waves", rate=0.03):
 def paint(picture, photo, painting, sizes, steps, title, layers=LAYERS, look=look, kind="waves"):
     """Adjust `picture` at each of `sizes`; returns frames from the first to the last."""
     each = -(-steps // len(sizes))                       # steps at each size
-    frames, moments = [picture], {round(steps * share) for share in (0.03, 0.1, 0.3, 0.6)}
+    frames, moments = [picture], {round(steps * share) for share in (0.03, 0.1, 0.3, 0.5, 0.7)}
     live = lab.Live(each * len(sizes), seconds=90, title=title, y_label="loss", log=True)
     for step in live:
         if step % each == 0:
-            size = sizes[step // each]
-            canvas, optimizer, schedule = easel(picture, size, each, kind)
+            size, begin = sizes[step // each], canvas().detach() if step else picture
+            canvas, optimizer, schedule = easel(begin, size, each, kind)
             grams, content = goal(ready(photo, size), ready(painting, size), layers, look)
         loss = loss_of(canvas(), grams, content, look)
         optimizer.zero_grad()
@@ -282,16 +283,16 @@ def paint(picture, photo, painting, sizes, steps, title, layers=LAYERS, look=loo
         optimizer.step()
         schedule.step()
         live.log(loss=loss)
-        if step in moments or step % each == each - 1:
-            picture = canvas().detach()
-            frames.append(picture)
-            live.image(picture[0])
+        live.image(lambda: canvas()[0].detach())
+        if step in moments:
+            frames.append(canvas().detach())
+    frames.append(canvas().detach())
     return [frame[0].permute(1, 2, 0).clamp(0, 1) for frame in frames], live
 
 # %%
 torch.manual_seed(lab.seed())
 first = in_colors_of(ready(painting), ready(photo))
-frames, live = paint(first, photo, painting, [192, 384], lab.pace(200), "In the manner of night")
+frames, live = paint(first, photo, painting, [96, 192, 384], lab.pace(200), "In the manner of night")
 result = frames[-1]
 lab.report(cpu_seconds_painting=live.cpu_seconds, style_left=style_apart(result, painting) / start)
 
@@ -303,7 +304,7 @@ def content_apart(picture, photo):
 
 lab.report(content_lost=content_apart(result, photo) / content_apart(painting, photo))
 captions = ["the photo, in the painting's colors", *[""] * (len(frames) - 2), "done"]
-lab.show(frames, captions, columns=len(frames), width=110, title="From the first step to the last")
+lab.show(frames, captions, columns=len(frames), width=88, title="From the first step to the last")
 lab.show(result, "The photo, in the manner of the painting", width=560)
 
 # %% [markdown]
@@ -313,7 +314,7 @@ lab.show(result, "The photo, in the manner of the painting", width=560)
 # which one the swirls. Then run.
 
 # %%
-def try_out(title, begin=None, sizes=(128, 256), steps=80, **options):
+def try_out(title, begin=None, sizes=(64, 128, 256), steps=80, **options):
     """A small painting, to compare."""
     torch.manual_seed(lab.seed())
     begin = first if begin is None else begin
@@ -330,8 +331,7 @@ tries = {
 lab.show(list(tries.values()), list(tries), columns=3)
 
 # %% [markdown]
-# The first layers bring colors and grain, and no stroke is longer than what they can see at once. The last ones bring curls, and leave the photo its
-# colors. The manner of a painting is on all scales.
+# The first layers bring colors and grain; the last ones bring curls and leave the photo its colors. A manner of painting is on all scales.
 #
 # ## Does it need help?
 #
@@ -375,7 +375,8 @@ manner = lab.your_painting(paintings[1], size=384)
 # %%
 torch.manual_seed(lab.seed())
 begin = in_colors_of(ready(manner), ready(mine))
-sizes, steps = ([96, 192], 80) if mine is photo and manner is paintings[1] else ([192, 384], 200)
+ours = mine is photo and manner is paintings[1]          # then a small one will do
+sizes, steps = ([64, 128, 256], 80) if ours else ([96, 192, 384], 200)
 own, live = paint(begin, mine, manner, sizes, lab.pace(steps), "Yours")
 lab.show([mine, manner, own[-1]], ["photo", "painting", "yours"], columns=3)
 

@@ -75,7 +75,8 @@ def _direction(places: torch.Tensor) -> torch.Tensor:
         dx, dy = x - light_x, y - light_y
         near = torch.exp(-(dx.square() + dy.square()) / (2.2 * radius**2))
         along = along + (turn * near * 3.2 / radius)[:, None] * torch.stack([-dy, dx], dim=1)
-    return along / along.norm(dim=1, keepdim=True).clamp_min(1e-6)
+    length: torch.Tensor = along.norm(dim=1, keepdim=True)
+    return along / length.clamp_min(1e-6)
 
 
 def _tones(places: torch.Tensor, dice: torch.Generator) -> list[Color]:
@@ -125,7 +126,8 @@ def _glass(dice: torch.Generator) -> Any:
     for _ in range(2):  # towards the middle of their panes: panes of about one size (Lloyd, 1982)
         near = _distances(points, 96).argmin(dim=1)
         grid = _grid(96)
-        points = torch.stack([grid[near == i].mean(dim=0) if bool((near == i).any()) else p for i, p in enumerate(points)])
+        middles = torch.zeros_like(points).index_add(0, near, grid)
+        points = middles / torch.bincount(near, minlength=count).clamp_min(1)[:, None]
     distance, index = _distances(points, _WORKING).topk(2, dim=1, largest=False)
     nearest = index[:, 0]
     hue = torch.tensor(_PANES)[torch.randint(len(_PANES), (count,), generator=dice)]
@@ -142,8 +144,8 @@ def _glass(dice: torch.Generator) -> Any:
     lead = ((0.0125 - edge) / 0.002).clamp(0, 1)
     shine = torch.exp(-((edge - 0.003) / 0.0022).square()) * 0.20
     picture = picture * (1 - lead) + lead * (0.07 + shine)
-    content = (picture.clamp(0, 1) * 255).round().to(torch.uint8).reshape(-1).tolist()
-    return Image.frombytes("RGB", (_WORKING, _WORKING), bytes(content))
+    content = bytes((picture.clamp(0, 1) * 255).round().to(torch.uint8).flatten().tolist())
+    return Image.frombytes("RGB", (_WORKING, _WORKING), content)
 
 
 def _grid(size: int) -> torch.Tensor:
@@ -220,9 +222,9 @@ def _checks(pencil: Any, chance: Callable[..., float], ink: Callable[..., Color]
     down = (-field * math.sin(turn + 0.2), field * math.cos(turn + 0.2))
     for row in range(4):
         for column in range(4):
-            a, b = x + column * right[0] + row * down[0], y + column * right[1] + row * down[1]
-            corners = [(a, b), (a + right[0], b + right[1]), (a + right[0] + down[0], b + right[1] + down[1]), (a + down[0], b + down[1])]
-            pencil.polygon(corners, fill=tone if (row + column) % 2 else _INKS[0])
+            corners = [(column, row), (column + 1, row), (column + 1, row + 1), (column, row + 1)]
+            places = [(x + a * right[0] + b * down[0], y + a * right[1] + b * down[1]) for a, b in corners]
+            pencil.polygon(places, fill=tone if (row + column) % 2 else _INKS[0])
 
 
 _PAINTERS: dict[str, Callable[[torch.Generator], Any]] = {"night": _night, "glass": _glass, "shapes": _shapes}
