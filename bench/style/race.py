@@ -38,7 +38,7 @@ LESSON = ROOT / "lessons" / "vision" / "07_style.py"
 LESSON_FUNCTIONS = ("ready", "gram_reference", "apart", "look", "goal", "loss_of", "in_colors_of", "easel", "paint")
 LAYERS = {
     "squeezenet-1.1": (["relu_conv1", *(f"fire{n}/concat" for n in range(2, 8))], "fire6/concat"),
-    "cifar-medium": (["relu1", "relu2", "relu3", "relu4", "relu5"], "relu5"),
+    "cifar-robust": (["relu1", "relu2", "relu3", "relu4", "relu5"], "relu5"),
 }
 """By network: the layers whose Gram matrices count, and the one whose content does, as in the lesson."""
 

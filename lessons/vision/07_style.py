@@ -67,7 +67,7 @@ lab.show([photo, *paintings], ["photo", *names], columns=4, title="A photo, and 
 # No download: without the fetched network, a small one that comes with handson is used.
 
 # %%
-network = zoo.load("squeezenet-1.1", otherwise="cifar-medium")
+network = zoo.load("squeezenet-1.1", otherwise="cifar-robust")
 if network.card.name == "squeezenet-1.1":
     LAYERS = ["relu_conv1", *(f"fire{n}/concat" for n in range(2, 8))]
     CONTENT = "fire6/concat"
