@@ -1,6 +1,7 @@
 """Ways to paint in a manner, side by side: `python scripts/compare_styles.py` writes docs/pictures/styles.jpg.
 
-The first picture is made as the Style lesson makes it; each of the others differs from it in what its caption says.
+The first picture is made as the Style lesson makes it, smaller and at two sizes; each of the others differs from it in
+what its caption says.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Way:
     kind: Kind = "waves"
     decorrelate: bool = True
     colors_first: bool = True
-    shares: tuple[float, ...] = (0.25, 0.5, 1.0)
+    shares: tuple[float, ...] = (0.5, 1.0)
     smooth: float = 0.3
     jitter: int = 0
     centered: bool = False
