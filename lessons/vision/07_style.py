@@ -332,7 +332,7 @@ tries = {
 lab.show(list(tries.values()), list(tries), columns=3)
 
 # %% [markdown]
-# The first layers bring colors and grain; the last ones bring curls and leave the photo its colors. A manner of painting is on all scales.
+# The first layers bring colors and grain; the last ones bring longer strokes and curls. A manner of painting is on all scales.
 #
 # ## Does it need help?
 #
