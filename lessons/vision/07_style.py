@@ -362,8 +362,8 @@ lab.show(list(tries.values()), list(tries), columns=2, width=300)
 
 # %% [markdown]
 # The helps that count come before the first step: colors, and small sizes first. Softmax helps **residual** networks, whose activations have few, high
-# peaks (SWAG); yours has no skip connections, and here it only makes the picture duller. An untrained network knows colors and grain, but
-# no swirl.
+# peaks (SWAG); yours has no skip connections and hardly gains; with SqueezeNet the picture only gets duller. An untrained network knows
+# colors and grain, but no stroke.
 #
 # ## Your own
 #
