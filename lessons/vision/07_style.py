@@ -86,18 +86,12 @@ for layer in LAYERS:
     print(f"{layer:13s} {channels:4d} channels, {height:3d} × {width} places")
 
 # %% [markdown]
-# The **content** of the photo is what one of the deeper layers says: which feature is *where*.
+# The **content** is what a deeper layer says: which feature is where. **Style** must not depend on where: which features come *together*?
 #
-# The **style** of the painting must not depend on where. So ask, for each pair of channels: do they fire *together*? Blue with long strokes, yellow with
-# round ones. That table of pairs is the **Gram matrix**.
-
-# %% [markdown]
 # ## Your turn: the Gram matrix
 #
-# `features` has the shape (pictures, channels, height, width). For each picture, and for each pair of channels, multiply the two at every place
-# and take the **mean over the places**.
-#
-# The result: (pictures, channels, channels). It is short as a matrix product (`@`) of something with its own transpose.
+# `features` is (pictures, channels, height, width). For each pair of channels, take the product at every place, and the **mean over the places**. The
+# result is (pictures, channels, channels).
 
 # %% tags=["check"]
 # The check of the exercise below, with our own answer. Run it, read it later.
@@ -286,8 +280,7 @@ def paint(picture, photo, painting, sizes, steps, title, layers=LAYERS, look=loo
         if step in moments:
             frames.append(canvas().detach())
             live.image(frames[-1][0])
-    frames.append(canvas().detach())
-    return [frame[0].permute(1, 2, 0).clamp(0, 1) for frame in frames], live
+    return [frame[0].permute(1, 2, 0).clamp(0, 1) for frame in [*frames, canvas().detach()]], live
 
 # %%
 torch.manual_seed(lab.seed())
@@ -361,14 +354,12 @@ tries = {
 lab.show(list(tries.values()), list(tries), columns=2, width=300)
 
 # %% [markdown]
-# The helps that count come before the first step: colors, and small sizes first. Softmax helps **residual** networks, whose activations have few, high
-# peaks (SWAG); yours has no skip connections and hardly gains; with SqueezeNet the picture only gets duller. An untrained network knows
-# colors and grain, but no stroke.
+# Our helps count most. Softmax helps **residual** networks, whose activations have few, high peaks (SWAG); with yours it gains little. An untrained
+# network knows colors and grain, but no stroke.
 #
 # ## Your own
 #
-# Drop a photo on the first field and a painting on the second (a carpet, a stamp, a drawing of yours: strong strokes work best). Then run the
-# cells again.
+# Drop a photo on the first field and a painting on the second, one with strong strokes. Then run the cells again.
 
 # %%
 mine = lab.your_photo(photo, size=384)
