@@ -96,9 +96,8 @@ for layer in LAYERS:
 # %% tags=["check"]
 # The check of the exercise below, with our own answer. Run it, read it later.
 def gram_reference(features):
-    places = features.shape[2] * features.shape[3]
-    rows = features.flatten(2)
-    return rows @ rows.transpose(1, 2) / places
+    pictures = features.permute(0, 2, 3, 1).flatten(1, 2)     # one row for each place
+    return torch.stack([rows.T @ rows / len(rows) for rows in pictures])
 
 
 @lab.checker(reference=gram_reference)
@@ -113,10 +112,10 @@ def gram(answer):
             lab.expect(False, f"PyTorch cannot do this: {str(error).splitlines()[0]} Print the shapes: what stands on the left of @ has as many columns as the right has rows.")
         lab.expect(isinstance(found, torch.Tensor), f"It returns {type(found).__name__}. It has to `return` the matrices, a tensor.")
         found = found.float()
-        lab.expect(torch.equal(given, features), "It changes the features themselves. Make a new tensor, as `features.flatten(2)` does.")
+        lab.expect(torch.equal(given, features), "It changes the features themselves. Make a new tensor.")
         rows = features.flatten(2)
         shape = (pictures, channels, channels)
-        lab.expect(found.shape != (pictures, places, places), "That is a table of *places*: `rows.transpose(1, 2) @ rows`. Turn the product around; the places are what you sum over.")
+        lab.expect(found.shape != (pictures, places, places), "That is a table of *places*. Transpose the other factor: the places are what you sum over.")
         lab.expect(found.shape != (pictures * channels, pictures * channels), "The channels of different pictures are mixed in one table. Keep the first dimension: `features.flatten(2)`, not reshape(N · C, …).")
         lab.expect(found.shape != (channels, channels), f"One table for each picture: {shape}. Yours has lost the pictures.")
         lab.expect(found.shape != features.shape, "That still has places in it. The table has a number for each pair of channels.")
@@ -124,7 +123,7 @@ def gram(answer):
         product = rows @ rows.transpose(1, 2)
         centered = rows - rows.mean(2, keepdim=True)
         usual = {
-            "Everywhere 0. Multiply the channels with one another: `rows @ rows.transpose(1, 2)`.": 0 * product,
+            "Everywhere 0. Multiply the channels with one another.": 0 * product,
             "Almost: that is the sum over the places. Take the mean, so that a large picture and a small one can be compared.": product,
             "Almost: you divide by channels × places. It is the mean over the places only: divide by height × width.": product / (channels * places),
             "You divide by the number of channels. It is the mean over the places: divide by height × width.": product / channels,
@@ -145,9 +144,8 @@ def gram(answer):
 def gram(features):
     """Which channels fire together: (N, C, H, W) → (N, C, C), means over the places."""
     # --- solution
-    places = features.shape[2] * features.shape[3]
-    rows = features.flatten(2)
-    return rows @ rows.transpose(1, 2) / places
+    pictures = features.permute(0, 2, 3, 1).flatten(1, 2)     # one row for each place
+    return torch.stack([rows.T @ rows / len(rows) for rows in pictures])
     # --- stub
     # # your two or three lines
     # return features
@@ -157,13 +155,13 @@ def gram(features):
 lab.check(gram)
 
 # %% [markdown] tags=["hint"]
-# `rows = features.flatten(2)` puts all places of a channel into one row: (pictures, channels, places).
+# `pictures = features.permute(0, 2, 3, 1).flatten(1, 2)` has a row for each place, with its channels: (pictures, places, channels).
 
 # %% [markdown] tags=["hint"]
-# `rows @ rows.transpose(1, 2)` multiplies each row with each other row and sums over the places, for every picture.
+# For one picture's rows, `rows.T @ rows` multiplies each channel with each other and sums over the places.
 
 # %% [markdown] tags=["hint"]
-# Divide that by the number of places: `features.shape[2] * features.shape[3]`.
+# Divide that by the number of places, `len(rows)`, for each picture, and put the tables together with `torch.stack([…])`.
 
 # %% [markdown]
 # ## It does not care where
