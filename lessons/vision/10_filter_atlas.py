@@ -7,7 +7,7 @@
 #   memory_mb: 1500
 #   target:
 #     full: [units >= 256, share_louder >= 0.97, cpu_seconds_painting <= 40]
-#     embedded: [units >= 192, share_louder >= 0.97, cpu_seconds_painting <= 40]
+#     embedded: [units >= 192, share_louder >= 0.97, cpu_seconds_painting <= 50]
 #   picture: filter_atlas.png
 #   picture_alt: A map of small colored patterns, one for each unit of a layer, from calm ones at the top to fine ones below, cold colors left and warm ones right.
 #   assets: [squeezenet-1.1]
