@@ -231,3 +231,14 @@ def test_a_photo_with_fewer_colors_makes_a_smaller_file_that_looks_alike(folder:
         assert len(seen.getcolors(120 * 120)) <= 64
         values = torch.frombuffer(bytearray(seen.tobytes()), dtype=torch.uint8).reshape(120, 120, 3).float() / 255
     assert float((values - photo).abs().mean()) < 0.05
+
+
+def test_a_still_is_as_wide_as_wanted_and_has_no_more_colors_than_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pictures = [torch.rand(20, 20, 3, generator=torch.Generator().manual_seed(k)) for k in range(3)]
+    save_picture("wall.png", images(pictures), colors=16, across=600)
+    with Image.open(tmp_path / "pictures" / "wall.png") as still:
+        assert abs(still.width - 600) <= 1
+        assert len(still.convert("RGB").getcolors(100_000) or []) <= 16

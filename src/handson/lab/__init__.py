@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from handson.lab.photos import photo, your_painting, your_photo
     from handson.lab.reporting import report
     from handson.lab.session import begin, pace, seed
+    from handson.lab.two_kinds import Twenty, twenty, your_twenty
     from handson.lab.zooming import zoomable
 
 _MODULES = {
@@ -36,6 +37,7 @@ _MODULES = {
     "photos": ("photo", "your_painting", "your_photo"),
     "reporting": ("report",),
     "session": ("begin", "pace", "seed"),
+    "two_kinds": ("Twenty", "twenty", "your_twenty"),
     "zooming": ("zoomable",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
@@ -53,6 +55,7 @@ __all__ = [  # noqa: RUF022  # grouped as in _MODULES
     "photo", "your_painting", "your_photo",
     "report",
     "begin", "pace", "seed",
+    "Twenty", "twenty", "your_twenty",
     "zoomable",
 ]  # fmt: skip
 

@@ -71,10 +71,10 @@ def digits() -> Digits:
         return _embedded_digits()
     print("Data: MNIST, 60,000 handwritten digits to learn from and 10,000 to be tested on.")
     return Digits(
-        _read_idx(files["train-images-idx3-ubyte.gz"]),
-        _read_idx(files["train-labels-idx1-ubyte.gz"]).long(),
-        _read_idx(files["t10k-images-idx3-ubyte.gz"]),
-        _read_idx(files["t10k-labels-idx1-ubyte.gz"]).long(),
+        read_idx(files["train-images-idx3-ubyte.gz"]),
+        read_idx(files["train-labels-idx1-ubyte.gz"]).long(),
+        read_idx(files["t10k-images-idx3-ubyte.gz"]),
+        read_idx(files["t10k-labels-idx1-ubyte.gz"]).long(),
         full=True,
     )
 
@@ -154,7 +154,7 @@ def _index() -> dict[str, Any]:
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
-def _read_idx(path: Path) -> torch.Tensor:
+def read_idx(path: Path) -> torch.Tensor:
     """An IDX file of unsigned bytes (magic 0x0000080n, n sizes of four bytes, then the values; LeCun 1998)."""
     content = gzip.decompress(path.read_bytes())
     rank = content[3]

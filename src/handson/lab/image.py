@@ -192,15 +192,22 @@ def show(pictures: Any, captions: Sequence[Any] | str | None = None, **options: 
 
 
 def save_picture(
-    name: str, picture: Any, *, fps: float = 10, alt: str | None = None, colors: int | None = None
+    name: str,
+    picture: Any,
+    *,
+    fps: float = 10,
+    alt: str | None = None,
+    colors: int | None = None,
+    across: int = _PROJECTOR,
 ) -> None:
     """Save a picture to the folder `pictures`, show it, and say where it is.
 
     name: `cat.png`, or `cat.gif` for an animation. picture: a tensor or PIL image, a list of them (frames), or what
-    `plot`, `bars`, `images` … return, which is drawn at a projector's size. fps: frames per second; the last one is
-    held for 2 s. colors: of a still, at most so many (256 suits photos side by side, and makes the file a third as
-    large); by default all of them. A rerun replaces the picture that the last run saved; a file that anybody changed or
-    put there stays, and the new one gets a number. Where it cannot be saved, it is shown and the reason said.
+    `plot`, `bars`, `images` … return, which is drawn `across` pixels wide, by default as wide as a projector shows.
+    fps: frames per second; the last one is held for 2 s. colors: of a still, at most so many (256 suits photos side by
+    side, and makes the file a third as large); by default all of them. A rerun replaces the
+    picture that the last run saved; a file that anybody changed or put there stays, and the new one gets a number.
+    Where it cannot be saved, it is shown and the reason said.
     Raises ValueError for another ending.
     """
     frames = isinstance(picture, (list, tuple)) or (hasattr(picture, "dim") and picture.dim() == 4)
@@ -214,7 +221,7 @@ def save_picture(
     if frames:
         content, remark = gif([pixels(frame) for frame in picture], fps)
     elif isinstance(picture, (Figure, Images)):
-        content = _at_projector_size(picture)
+        content = _drawn(picture, across)
     else:
         content = pixels(picture).png(9)
     if colors and not frames:
@@ -231,9 +238,9 @@ def save_picture(
     print(f"Saved {_FOLDER}/{path.name} ({len(content) / 1000:,.0f} kB{', ' + remark if remark else ''}).")
 
 
-def _at_projector_size(picture: Figure | Images) -> bytes:
+def _drawn(picture: Figure | Images, across: int) -> bytes:
     width = int.from_bytes(picture.png(1)[16:20], "big")
-    return picture.png(_PROJECTOR / width)
+    return picture.png(across / width)
 
 
 def _write(folder: Path, stem: str, ending: str, content: bytes) -> Path:

@@ -75,7 +75,7 @@ def _yours(what: str, default: Any, size: int) -> torch.Tensor:
     if in_notebook():
         _show_drop_zone(what)
     again = f"drop a {what} on the field, then run this cell again"
-    for path in _newest_first(workspace() / folder):
+    for path in newest_first(workspace() / folder):
         try:
             mine = photo(path, size)
         except NoPhoto as reason:
@@ -96,7 +96,7 @@ def save_photo(name: str, content: bytes, folder: Path) -> Path:
     stem = re.sub(r"[^\w-]+", "-", Path(name.replace("\\", "/")).stem).strip("-")[:60] or "photo"
     ending = ".png" if content.startswith(b"\x89PNG") else ".jpg"
     try:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         path = next(
             p for n in range(1, 10_000) if not (p := folder / f"{stem}{f'-{n}' if n > 1 else ''}{ending}").exists()
         )
@@ -179,7 +179,8 @@ def _rgb(image: Any) -> Any:
     return image.convert("RGB")
 
 
-def _newest_first(folder: Path) -> list[Path]:
+def newest_first(folder: Path) -> list[Path]:
+    """The pictures in a folder, by their endings; none where there is no such folder."""
     if not folder.is_dir():
         return []
     pictures = [p for p in folder.iterdir() if p.suffix.lower() in (*_ENDINGS, ".heic") and not p.name.startswith(".")]

@@ -1,37 +1,4 @@
-// A field to drop a photo on: it is scaled down here (which also turns it upright), and sent to the kernel, which saves it.
-const LONGEST = 1024; // pixels of the longer side that is kept
-
-function element(tag, className, parent, attributes = {}) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  parent?.append(made);
-  return made;
-}
-
-async function reduced(file) {
-  const url = URL.createObjectURL(file);
-  try {
-    const image = new Image(); // an <img> obeys the camera's rotation
-    image.src = url;
-    await image.decode();
-    const scale = Math.min(1, LONGEST / Math.max(image.naturalWidth, image.naturalHeight));
-    const canvas = document.createElement("canvas");
-    canvas.width = Math.max(1, Math.round(image.naturalWidth * scale));
-    canvas.height = Math.max(1, Math.round(image.naturalHeight * scale));
-    const context = canvas.getContext("2d");
-    context.fillStyle = "#fff"; // under what is transparent
-    context.fillRect(0, 0, canvas.width, canvas.height);
-    context.imageSmoothingQuality = "high";
-    context.drawImage(image, 0, 0, canvas.width, canvas.height);
-    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
-    if (!blob) throw new Error("no picture");
-    return { blob, preview: canvas };
-  } finally {
-    URL.revokeObjectURL(url);
-  }
-}
-
+// A field to drop a photo on: it is scaled down (reduced.js) and sent to the kernel, which saves it.
 function render({ model, el }) {
   const { what = "photo" } = model.get("state"); // a photo, or a painting
   const root = element("div", "handson-photo", el, { "data-lm-suppress-shortcuts": "true" });
@@ -51,18 +18,14 @@ function render({ model, el }) {
     says.textContent = `Reading ${file.name} …`;
     try {
       const { blob, preview: picture } = await reduced(file);
-      const edge = Math.min(picture.width, picture.height);
-      preview.getContext("2d").drawImage(picture, (picture.width - edge) / 2, (picture.height - edge) / 2, edge, edge, 0, 0, 96, 96);
+      drawSquare(preview, picture);
       preview.style.display = "";
       says.textContent = "Saving …";
       patience = setTimeout(() => { says.textContent = `Waiting for the kernel: a cell is running. The ${what} is saved when it is done.`; }, 1500);
       model.send({ name: file.name }, undefined, [await blob.arrayBuffer()]);
     } catch {
-      const heic = /\.hei[cf]$/i.test(file.name);
       root.classList.add("handson-photo-trouble");
-      says.textContent = heic
-        ? `${file.name} is a HEIC photo, which this browser cannot read. Send it to yourself as JPEG, or take a screenshot of it.`
-        : `${file.name} is not a picture that this browser can read. Take a JPEG or PNG.`;
+      says.textContent = unreadable(file.name);
     }
   }
 
@@ -74,20 +37,7 @@ function render({ model, el }) {
 
   button.addEventListener("click", () => input.click());
   input.addEventListener("change", () => { take(input.files[0]); input.value = ""; });
-  for (const kind of ["dragenter", "dragover"]) {
-    root.addEventListener(kind, (event) => {
-      event.preventDefault();
-      event.stopPropagation();
-      root.classList.add("handson-photo-over");
-    });
-  }
-  root.addEventListener("dragleave", (event) => { if (!root.contains(event.relatedTarget)) root.classList.remove("handson-photo-over"); });
-  root.addEventListener("drop", (event) => {
-    event.preventDefault();
-    event.stopPropagation();
-    root.classList.remove("handson-photo-over");
-    take(event.dataTransfer.files[0]);
-  });
+  takesDrops(root, "handson-photo-over", (files) => take(files[0]));
   model.on("msg:custom", answered);
   return () => { model.off("msg:custom", answered); clearTimeout(patience); };
 }
