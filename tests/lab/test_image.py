@@ -128,6 +128,17 @@ def test_a_saved_picture_holds_the_pixels_and_its_place_is_said(
     assert capsys.readouterr().out.startswith("Saved pictures/mine.png (")
 
 
+def test_a_photo_can_be_saved_as_jpeg_and_is_then_much_smaller(folder: Path) -> None:
+    dice = torch.Generator().manual_seed(0)
+    small = torch.rand(1, 3, 12, 16, generator=dice)
+    picture = torch.nn.functional.interpolate(small, (120, 160), mode="bicubic")[0].clamp(0, 1)
+    save_picture("wallpaper.jpg", picture)
+    save_picture("wallpaper.png", picture)
+    found = decoded((folder / "wallpaper.jpg").read_bytes()).float() / 255
+    assert (found - picture.permute(1, 2, 0)).abs().mean() < 0.03
+    assert (folder / "wallpaper.jpg").stat().st_size < 0.3 * (folder / "wallpaper.png").stat().st_size
+
+
 def test_a_figure_is_saved_at_a_projectors_size(folder: Path) -> None:
     save_picture("bars.png", bars({"a": 1, "b": 2}))
     with Image.open(folder / "bars.png") as still:
@@ -205,7 +216,7 @@ def test_where_it_cannot_be_saved_the_reason_is_said_and_nothing_is_left(
     assert list(folder.glob("*")) == []
 
 
-@pytest.mark.parametrize("name", ["mine.gif", "mine.jpg", "../mine.png", "a/mine.png"])
+@pytest.mark.parametrize("name", ["mine.gif", "mine.bmp", "../mine.png", "a/mine.png"])
 def test_a_name_that_does_not_fit_is_told(folder: Path, name: str) -> None:
     with pytest.raises(ValueError, match=r"one like 'cat\.png'"):
         save_picture(name, torch.zeros(2, 2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -202,7 +203,8 @@ def save_picture(
 ) -> None:
     """Save a picture to the folder `pictures`, show it, and say where it is.
 
-    name: `cat.png`, or `cat.gif` for an animation. picture: a tensor or PIL image, a list of them (frames), or what
+    name: `cat.png`, `cat.jpg` for a large photo, or `cat.gif` for an animation. picture: a tensor or PIL image, a list
+    of them (frames), or what
     `plot`, `bars`, `images` … return, which is drawn `across` pixels wide, by default as wide as a projector shows.
     fps: frames per second; the last one is held for 2 s. colors: of a still, at most so many (256 suits photos side by
     side, and makes the file a third as large); by default all of them. A rerun replaces the
@@ -212,10 +214,10 @@ def save_picture(
     """
     frames = isinstance(picture, (list, tuple)) or (hasattr(picture, "dim") and picture.dim() == 4)
     ending = Path(name).suffix.lower() or (".gif" if frames else ".png")
-    if Path(name).name != name or ending != (".gif" if frames else ".png"):
+    if Path(name).name != name or ending not in ((".gif",) if frames else (".png", ".jpg")):
         raise ValueError(
             f"{name!r} does not fit: the name is one like 'cat.{'gif' if frames else 'png'}' "
-            f"({'frames make a .gif' if frames else 'one picture is a .png'}), without a folder."
+            f"({'frames make a .gif' if frames else 'one picture is a .png, or a .jpg'}), without a folder."
         )
     remark = ""
     if frames:
@@ -223,13 +225,16 @@ def save_picture(
     elif isinstance(picture, (Figure, Images)):
         content = _drawn(picture, across)
     else:
-        content = pixels(picture).png(9)
-    if colors and not frames:
+        content = pixels(picture).png(1 if ending == ".jpg" else 9)
+    natural = int.from_bytes(content[16:20], "big") if not frames else int.from_bytes(content[6:8], "little")
+    if ending == ".jpg":
+        content = _jpeg(content)
+    elif colors and not frames:
         content = fewer_colors(content, colors)
     if isinstance(picture, (Figure, Images)):
         show(picture)  # in the colors of the page, which a still cannot follow
     else:
-        _show_file(content, ending, alt or f"{Path(name).stem.replace('_', ' ')}.")
+        _show_file(content, ending, natural, alt or f"{Path(name).stem.replace('_', ' ')}.")
     try:
         path = _write(workspace() / _FOLDER, Path(name).stem, ending, content)
     except OSError as error:
@@ -266,13 +271,26 @@ def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _show_file(content: bytes, ending: str, alt: str) -> None:
+def _jpeg(content: bytes) -> bytes:
+    """A PNG file as a JPEG file, on white where it is transparent."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    with Image.open(io.BytesIO(content)) as picture:
+        shown = picture.convert("RGBA")
+        flat = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown).convert("RGB")
+    flat.save(file, "JPEG", quality=90, optimize=True)
+    return file.getvalue()
+
+
+def _show_file(content: bytes, ending: str, natural: int, alt: str) -> None:
+    """Show a saved file; `natural` is its width in pixels."""
     if not in_notebook():
         return
     from IPython.display import display
 
-    url = f"data:image/{ending[1:]};base64,{base64.b64encode(content).decode('ascii')}"
-    natural = int.from_bytes(content[16:20], "big") if ending == ".png" else int.from_bytes(content[6:8], "little")
+    kind = {".jpg": "jpeg"}.get(ending, ending[1:])
+    url = f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
     width = natural * max(1, _ALONE // natural) if natural < _ALONE else min(natural, _ACROSS)
     look = "display:block;max-width:100%;height:auto;margin:6px 0;border-radius:4px"
     image = f'<img src="{url}" alt="{escape(alt)}" width="{width}" style="{look}">'

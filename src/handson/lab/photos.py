@@ -55,11 +55,11 @@ def photo(source: str | Path | bytes, size: int | None = 200) -> torch.Tensor:
     return values.reshape(upright.height, upright.width, 3).float() / 255
 
 
-def your_photo(default: Any, size: int = 200) -> torch.Tensor:
+def your_photo(default: Any, size: int | None = 200) -> torch.Tensor:
     """The newest picture in the folder `photos`, else `default`; says which, and shows a field to drop a photo on.
 
-    default: a tensor, taken as it is, or what `photo` takes. The field scales the photo down in the browser and saves
-    it to `photos`; then the learner runs the cell again.
+    default: a tensor, taken as it is, or what `photo` takes; size: as for `photo`. The field scales the photo down in
+    the browser and saves it to `photos`; then the learner runs the cell again.
     """
     return _yours("photo", default, size)
 
@@ -69,7 +69,7 @@ def your_painting(default: Any, size: int = 200) -> torch.Tensor:
     return _yours("painting", default, size)
 
 
-def _yours(what: str, default: Any, size: int) -> torch.Tensor:
+def _yours(what: str, default: Any, size: int | None) -> torch.Tensor:
     """The newest picture in the folder of `what`s, a photo or a painting, else `default`."""
     folder = f"{what}s"
     if in_notebook():
