@@ -1,16 +1,21 @@
 """Milliseconds per picture of the zoo's networks: handson against OpenCV's DNN module and onnxruntime, in one run.
 
-    python bench/zoo/inference.py [--seconds 5] [--threads 1]
+    HANDSON_MIRROR=FOLDER python bench/zoo/inference.py [--seconds 5]
 
-One picture at a time, each runner with the same number of threads, taken in turns so that a busy moment hits all three;
-medians, and ratios to handson's. Every runner gets the same picture and must give the same scores.
+One picture at a time, each runner with the same number of threads that do not spin while they wait, taken in turns so
+that a busy moment hits all three; medians, and ratios to handson's. Every runner gets the same picture and must give
+the same scores. Each number of threads is measured in a process of its own. Fills in the table of README.md and writes
+results.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,9 +30,13 @@ from handson.lab import zoo
 from handson.lab.zoo.loading import build
 from handson.lab.zoo.model import Model
 from handson.lab.zoo.onnx_writer import write_onnx
+from handson.lessons.threads import thread_limits
 
 CAFFE = {"squeezenet-1.1": "SqueezeNet_v1.1", "squeezenet-1.0": "SqueezeNet_v1.0"}
 OURS = ("cifar-large",)
+RUNNERS = ("handson", "onnxruntime", "OpenCV DNN")
+HERE = Path(__file__).resolve().parent
+BEGIN, END = "<!-- table -->", "<!-- end of table -->"
 Runner = Callable[[], np.ndarray]
 
 
@@ -46,6 +55,7 @@ def runners(model: Model, caffe: dict[str, Path], folder: Path, threads: int) ->
     write_onnx(model.network, (3, size, size), path, outputs=[last] if last else [])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     feed = {session.get_inputs()[0].name: picture.numpy()}
     found: dict[str, Runner] = {"handson": ours, "onnxruntime": lambda: session.run(None, feed)[0].ravel()}
@@ -78,30 +88,56 @@ def measure(found: dict[str, Runner], seconds: float) -> dict[str, float]:
     return {name: 1000 * statistics.median(spent) for name, spent in times.items()}
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5, help="for each network and runner")
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    cv2.setNumThreads(options.threads)
-    mirror = os.environ.get("HANDSON_MIRROR")
-    if not mirror:
-        raise SystemExit("HANDSON_MIRROR has to name the folder with caffe/SqueezeNet_v1.1 in it.")
-    print(f"torch {torch.__version__}, OpenCV {cv2.__version__}, onnxruntime {onnxruntime.__version__}, ", end="")
-    print(f"{options.threads} thread(s), ms per picture (times handson's)\n")
-    print("| network | handson | onnxruntime | OpenCV DNN |\n| --- | --- | --- | --- |")
+def measure_all(seconds: float, threads: int, mirror: Path) -> dict[str, dict[str, float]]:
+    """Network → runner → median milliseconds, with `threads` threads."""
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    found = {}
     for name in (*CAFFE, *OURS):
         files = {}
         if name in CAFFE:
-            folder = Path(mirror) / "caffe" / CAFFE[name]
+            folder = mirror / "caffe" / CAFFE[name]
             files = {".prototxt": folder / "deploy.prototxt", ".caffemodel": next(folder.glob("*.caffemodel"))}
         model = build(zoo.card(name), {path.name: path for path in files.values()})
         with tempfile.TemporaryDirectory() as scratch:
-            measured = measure(runners(model, files, Path(scratch), options.threads), options.seconds)
-        cells = [f"{value:.1f} ({value / measured['handson']:.2f})" for value in measured.values()]
-        print(f"| {name} | {' | '.join(cells)} |")
+            found[name] = measure(runners(model, files, Path(scratch), threads), seconds)
+    return found
+
+
+def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
+    """The results as Markdown."""
+    lines = ["| network | threads | handson | onnxruntime | OpenCV DNN |", "| --- | ---: | ---: | ---: | ---: |"]
+    for threads, networks in results.items():
+        for network, spent in networks.items():
+            cells = [f"{spent[name]:.1f} ms ({spent[name] / spent['handson']:.2f} ×)" for name in RUNNERS]
+            lines.append(f"| {network} | {threads} | {' | '.join(cells)} |")
+    versions = f"PyTorch {torch.__version__}, OpenCV {cv2.__version__}, onnxruntime {onnxruntime.__version__}"
+    return "\n".join([*lines, "", f"{versions}; load of the machine when it began: {os.getloadavg()[0]:.1f}."])
+
+
+def main() -> None:
+    """Measure and write down."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=5, help="for each network and runner")
+    parser.add_argument("--threads", type=int, help="only measure with so many, and print JSON")
+    options = parser.parse_args()
+    mirror = os.environ.get("HANDSON_MIRROR")
+    if not mirror:
+        raise SystemExit("HANDSON_MIRROR has to name the folder with caffe/SqueezeNet_v1.1 in it.")
+    if options.threads:
+        print(json.dumps(measure_all(options.seconds, options.threads, Path(mirror))))
+        return
+    results = {}
+    for threads in ("1", "2"):
+        command = [sys.executable, __file__, "--seconds", str(options.seconds), "--threads", threads]
+        environment = {**os.environ, **thread_limits(int(threads))}
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        results[threads] = json.loads(done.stdout)
+    (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    readme = HERE / "README.md"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    readme.write_text(f"{before}{BEGIN}\n{table(results)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    print(table(results))
 
 
 if __name__ == "__main__":
