@@ -47,6 +47,7 @@ def test_every_figure_quoted_in_a_lesson_was_measured() -> None:
     for lesson in read_catalog(read_workshop(ROOT)).lessons:
         record = read_record(lesson)
         assert record is not None, f"{lesson.name} has no record: run `handson check {lesson.name} --record`"
+        assert set(record.measured) == {"embedded", "full"}, lesson.name
         assert record.picture
         render(lesson, "learner", record)  # raises where a quoted figure was not reported
 

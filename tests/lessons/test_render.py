@@ -77,6 +77,11 @@ def test_without_a_record_nothing_is_claimed(lesson: Lesson) -> None:
     assert not first.get("attachments")
 
 
+def test_of_data_that_were_not_measured_yet_nothing_is_claimed_either(lesson: Lesson) -> None:
+    record = Record(measured={"full": MeasuredFigures(seeds=1, figures={"sum": 4.0})})
+    assert "The sum was (not measured yet)." in render(lesson, "learner", record).cells[0].source
+
+
 def test_a_quoted_figure_that_was_not_measured_is_an_error_with_the_line(lesson: Lesson) -> None:
     record = Record(measured={"embedded": MeasuredFigures(seeds=1, figures={"other": 1.0})})
     with pytest.raises(

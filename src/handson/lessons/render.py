@@ -25,7 +25,7 @@ def render(lesson: Lesson, version: Version, record: Record | None) -> nbformat.
     """The notebook (nbformat 4.5, no outputs) of `lesson`.
 
     Figures in the prose, written `{{full.accuracy:.1%}}`, and the picture, `{{picture}}`, come from `record`, the
-    last recorded `handson check`; without one they say that nothing was measured.
+    last recorded `handson check`; without one, with that data, they say that nothing was measured.
     """
     notebook = new_notebook(
         metadata={
@@ -81,7 +81,7 @@ def _folded_hints(hints: list[Cell], exercise: Cell) -> Any:
 
 def _markdown(lesson: Lesson, cell: Cell, record: Record | None) -> Any:
     def figure(found: re.Match[str]) -> str:
-        if record is None:
+        if record is None or found["data"] not in record.measured:
             return _NOT_MEASURED
         value = record.figure(found["data"], found["figure"])
         if value is None:
