@@ -14,6 +14,8 @@ KINDS: tuple[Kind, ...] = ("waves", "pyramid", "pixels")
 _COLORS = ((0.2318, 0.0833, 0.0233), (0.2401, 0.0051, -0.0439), (0.2477, -0.0829, 0.0207))
 """Red, green and blue as sums of three colors that vary independently in photos (light, orange to blue, purple to
 green), each times its standard deviation: measured on the 20,000 pictures of scripts/train_cifar.py."""
+_MEAN = (0.4914, 0.4822, 0.4465)
+"""Their mean color: a canvas that starts at neutral gray stays bluish, for photos are not."""
 
 
 class Canvas(nn.Module):
@@ -23,7 +25,9 @@ class Canvas(nn.Module):
     in photos (the Fourier space of Olah, Mordvintsev, Schubert, "Feature visualization", 2017, with the cosine
     transform of Ahmed, Natarajan, Rao, 1974); `pyramid`: pictures of half, a quarter … of the size, added up;
     `pixels`: the pixels themselves. decorrelate: the numbers are those of three colors that vary independently in
-    photos, in place of red, green and blue. It starts as gray with a little noise, from torch's random numbers.
+    photos, in place of red, green and blue. It starts as the mean color of photos, a warm gray, with a little noise from
+    torch's random numbers. Zeros are that gray: an optimizer with weight decay (torch.optim.AdamW) lets what does not
+    help fade back into it.
     Raises ValueError for another kind.
     """
 
@@ -31,6 +35,7 @@ class Canvas(nn.Module):
     across: torch.Tensor
     loudness: torch.Tensor
     colors: torch.Tensor
+    gray: torch.Tensor
 
     def __init__(
         self, height: int, width: int, *, count: int = 1, kind: Kind = "waves", decorrelate: bool = True,
@@ -47,13 +52,14 @@ class Canvas(nn.Module):
         self.register_buffer("across", _cosines(width))
         self.register_buffer("loudness", _loudness(height, width))
         self.register_buffer("colors", torch.tensor(_COLORS) / torch.tensor(_COLORS).norm(dim=1).mean())
+        self.register_buffer("gray", torch.logit(torch.tensor(_MEAN)).view(1, 3, 1, 1))
 
     def forward(self) -> torch.Tensor:
         """The pictures, (count, 3, height, width) in 0..1."""
         plane = self._plane()
         if self.decorrelate:
             plane = torch.einsum("oc,nchw->nohw", self.colors, plane)
-        return torch.sigmoid(4 * plane)
+        return torch.sigmoid(4 * plane + self.gray)
 
     @torch.no_grad()
     def begin_with(self, pictures: torch.Tensor) -> None:
