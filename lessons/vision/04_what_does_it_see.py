@@ -79,17 +79,20 @@ title = f"The first layer: {len(filters)} filters of {filters.shape[3]} × {filt
 lab.show(list(0.5 + filters / (2 * largest)), title=title, columns=16, width=32, pixelated=True)
 
 # %% [markdown]
-# Edges, stripes, spots of color. Units further down look at the answers of the layer before, so we cannot see their filters. But
+# Edges, stripes, spots of color. Deeper units look at the answers of the layer before, so their filters are no pictures. But
 # we see what they answer to your photo: a **feature map**, bright where the unit found its pattern.
 
 # %%
 def feature_maps(layer, count=6):
     """The maps of the units whose answer differs most from place to place."""
-    maps = model.activation(seen, layer)[0]
+    maps = model.activation(large, layer)[0]
     lively = maps.std(dim=(1, 2)).topk(count).indices
     return [maps[unit] / maps[unit].max() for unit in lively]
 
 
+large = mine.permute(2, 0, 1)[None]
+if not full:                          # our small network knows small things only
+    large = F.interpolate(large, size=(96, 96), mode="bilinear", antialias=True)
 some_layers = ["fire2/concat", "fire5/concat", "fire9/concat"] if full else ["relu1", "relu4", "relu7"]
 pictures, captions = [], []
 for layer in some_layers:
@@ -131,18 +134,23 @@ lab.show([seen[0], lit], ["your photo", f"what speaks for “{guess.name}”"], 
 # %% [markdown]
 # ## Turn it around
 #
-# Until now you had a photo and looked at what a unit answers. Now choose the unit, and look for the picture: start from gray, ask which way each
-# pixel must change for a larger activation, change it a little, repeat. This is **gradient ascent**.
-#
-# It needs a number that says how well we are doing: the **objective**.
+# So far: a photo, and what a unit answers. Now choose the unit and look for the picture. `backward()` says for every pixel which way it must
+# change to make the answer larger. Change it a little, repeat: **gradient ascent**. Here is that gradient, for your photo.
+
+# %%
+picture = seen.clone().requires_grad_(True)
+score = model(picture).max()          # of the first guess
+score.backward()
+gradient = picture.grad[0]
+strong = 3 * gradient.std()
+lab.show([seen[0], 0.5 + gradient / (2 * strong)], ["your photo", f"which way, for more “{guess.name}”"], width=227)
 
 # %% [markdown]
 # ## Your turn: the objective
 #
-# We paint several pictures at once, each for one unit. `activations` is (pictures, units of the layer, height, width). Picture 0 is for the unit
-# `units[0]`, picture 1 for `units[1]`, and so on.
+# We paint several pictures at once, one for each unit in `units`. `activations` is (pictures, units of the layer, height, width).
 #
-# Return one number for each picture: the mean, over all places, of **its own** unit's activation.
+# Return one number for each picture, the **objective**: for picture i the mean, over all places, of the activation of unit `units[i]`.
 
 # %% tags=["check"]
 # The check of the exercise below, with our own answer. Run it, read it later.
@@ -275,28 +283,28 @@ for name, (kind, view) in ways.items():
 lab.show(pictures, captions, columns=3, width=220)
 
 # %% [markdown]
-# The free pixels may win on points, with a pattern that works on this network and that nobody can read. Waves tie neighbors together; the wobble
-# keeps only what survives being moved. Same objective, another canvas, another picture.
+# Free pixels score, but nobody can read them; waves tie neighbors together, and the wobble keeps what survives being moved. (Our small network resists
+# tiny changes: there even pixels can be read.)
 #
 # ## Sixteen units
 #
-# Four layers, shallow to deep. We chose these units by looking at many; the last row are classes: the network's own words.
+# Four layers, shallow to deep, chosen by us among many. The last row are classes.
 
 # %%
 if full:
-    classes = {340: "zebra", 88: "macaw", 1: "goldfish", 607: "jack-o'-lantern"}
+    classes = {1: "goldfish", 130: "flamingo", 992: "agaric (a mushroom)", 980: "volcano"}
     wall = {    # layer: size of the pictures, units
-        "fire4/concat": (160, [120, 151, 157, 210]),
-        "fire6/concat": (160, [57, 113, 158, 172]),
-        "fire8/concat": (160, [26, 96, 356, 119]),
+        "fire4/concat": (160, [120, 151, 210, 142]),
+        "fire6/concat": (160, [57, 172, 158, 69]),
+        "fire8/concat": (160, [26, 96, 123, 119]),
         "conv10": (160, list(classes)),
     }
 else:
-    classes = {1: "car", 5: "dog", 6: "frog", 8: "ship"}
+    classes = {2: "bird", 7: "horse", 8: "ship", 9: "truck"}
     wall = {
-        "relu3": (64, [15, 23, 47, 48]),
-        "relu5": (64, [2, 20, 50, 103]),
-        "relu7": (64, [8, 37, 62, 188]),
+        "relu3": (64, [31, 33, 35, 36]),
+        "relu4": (64, [22, 33, 37, 102]),
+        "relu7": (64, [8, 79, 154, 188]),
         "logits": (32, list(classes)),
     }
 
@@ -389,6 +397,10 @@ lab.show([shown[0], where, painted[0]], captions_yours, columns=3, width=200)
 
 # %%
 pictures = [painting for layer in wall for painting in paintings[layer]]
+pictures = [    # more pixels, smooth between those that were painted
+    F.interpolate(painting[None], size=(240, 240), mode="bicubic")[0].clamp(0, 1)
+    for painting in pictures
+]
 alt = "Sixteen paintings in four rows, shallow to deep: patterns, textures, parts, things."
 grid = lab.images(pictures, captions, columns=4, width=200, pixelated=False, alt=alt)
 lab.save_picture("what_does_it_see.png", grid)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from handson.lessons.source import Lesson
+
+_LARGEST = 600_000
+"""Bytes that a recorded PNG should not pass: it stays in the repository and in every notebook of the lesson."""
+_SMALLER = ((256, 1.0), (256, 0.75), (256, 0.5), (128, 0.5), (64, 0.4))
+"""Colors and scale, tried in this order until a picture is small enough."""
 
 
 class MeasuredFigures(BaseModel):
@@ -66,5 +72,26 @@ def write_record(lesson: Lesson, data: str, figures: MeasuredFigures, picture: P
     file = folder / f"{lesson.name}.json"
     file.write_text(record.model_dump_json(indent=2, exclude={"picture"}) + "\n", encoding="utf-8")
     if picture is not None and data == "full":
-        (folder / lesson.contract.picture).write_bytes(picture.read_bytes())
+        (folder / lesson.contract.picture).write_bytes(fit_to_keep(picture.read_bytes()))
     return file
+
+
+def fit_to_keep(content: bytes, largest: int = _LARGEST) -> bytes:
+    """A picture as it is recorded: a PNG of more than `largest` bytes with fewer colors and then fewer pixels.
+
+    The learner's own file keeps all of both; other formats are left alone.
+    """
+    if len(content) <= largest or not content.startswith(b"\x89PNG"):
+        return content
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as opened:
+        picture = opened.convert("RGB")
+    for colors, scale in _SMALLER:
+        size = (round(picture.width * scale), round(picture.height * scale))
+        scaled = picture.resize(size, Image.Resampling.LANCZOS) if scale < 1 else picture
+        file = io.BytesIO()
+        scaled.quantize(colors, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+        if file.tell() <= largest:
+            break
+    return file.getvalue()
