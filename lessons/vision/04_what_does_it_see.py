@@ -86,8 +86,9 @@ lab.show(list(0.5 + filters / (2 * largest)), title=title, columns=16, width=32,
 def feature_maps(layer, count=6):
     """The maps of the units whose answer differs most from place to place."""
     maps = model.activation(large, layer)[0]
+    maps = maps / maps.amax(dim=(1, 2), keepdim=True).clamp_min(1e-6)
     lively = maps.std(dim=(1, 2)).topk(count).indices
-    return [maps[unit] / maps[unit].max() for unit in lively]
+    return list(maps[lively])
 
 
 large = mine.permute(2, 0, 1)[None]
@@ -128,7 +129,7 @@ size = seen.shape[3]
 falls = occlusion(seen, side=size // 5, stride=max(1, size // 16))
 falls = F.interpolate(falls[None, None] / falls.max(), size=(size, size), mode="bilinear")[0]
 guess = model.classify(mine, top=1)[0]
-lit = seen[0] * (0.1 + 0.9 * falls)
+lit = seen[0] * (0.2 + 0.8 * falls)
 lab.show([seen[0], lit], ["your photo", f"what speaks for “{guess.name}”"], width=227)
 
 # %% [markdown]
@@ -270,7 +271,7 @@ def paint(layer, units, size, title, kind="waves", view=wobble):
 # and the wobble. Which excites the unit most? Which will you recognize?
 
 # %%
-layer, unit, size = ("fire8/concat", 96, 128) if full else ("logits", 5, 32)
+layer, unit, size = ("fire8/expand1x1", 96, 128) if full else ("logits", 5, 32)
 ways = {"pixels": ("pixels", lambda p: p), "waves": ("waves", lambda p: p), "waves, wobbled": ("waves", wobble)}
 pictures, captions = [], []
 for name, (kind, view) in ways.items():
@@ -279,7 +280,7 @@ for name, (kind, view) in ways.items():
     with torch.no_grad():
         excited = excitement(answers(painted, layer), torch.tensor([unit]))
     pictures.append(painted[0])
-    captions.append(f"{name}: {excited.item():,.3g}")
+    captions.append(f"{name}: {excited.item():,.1f}")
 lab.show(pictures, captions, columns=3, width=220)
 
 # %% [markdown]
@@ -291,20 +292,21 @@ lab.show(pictures, captions, columns=3, width=220)
 # Four layers, shallow to deep, chosen by us among many. The last row are classes.
 
 # %%
+# Layers before their ReLU: after it a unit that is silent has no gradient.
 if full:
-    classes = {1: "goldfish", 130: "flamingo", 992: "agaric (a mushroom)", 980: "volcano"}
+    classes = {1: "goldfish", 130: "flamingo", 84: "peacock", 992: "agaric, a mushroom"}
     wall = {    # layer: size of the pictures, units
-        "fire4/concat": (160, [120, 151, 210, 142]),
-        "fire6/concat": (160, [57, 172, 158, 69]),
-        "fire8/concat": (160, [26, 96, 123, 119]),
+        "fire4/expand3x3": (160, [23, 82, 127, 16]),
+        "fire6/expand1x1": (160, [57, 172, 158, 69]),
+        "fire8/expand1x1": (160, [26, 96, 123, 119]),
         "conv10": (160, list(classes)),
     }
 else:
     classes = {2: "bird", 7: "horse", 8: "ship", 9: "truck"}
     wall = {
-        "relu3": (64, [31, 33, 35, 36]),
-        "relu4": (64, [22, 33, 37, 102]),
-        "relu7": (64, [8, 79, 154, 188]),
+        "conv3": (64, [31, 33, 35, 36]),
+        "conv4": (64, [22, 33, 37, 102]),
+        "conv7": (64, [8, 79, 154, 188]),
         "logits": (32, list(classes)),
     }
 
@@ -346,15 +348,15 @@ def squares(size):
 def best_square(layer, units, size):
     """For each unit the square that excites it most, and how much."""
     cut = squares(size)
-    found = torch.cat([answers(some, layer)[:, units].mean(dim=(2, 3)) for some in cut.split(32)])
-    most, which = found.max(dim=0)
+    found = [answers(some, layer)[:, units].relu().mean(dim=(2, 3)) for some in cut.split(32)]
+    most, which = torch.cat(found).max(dim=0)
     return cut[which], most
 
 
 gains, pairs = [], []
 for layer, (size, units) in wall.items():
     with torch.no_grad():
-        ours = excitement(answers(paintings[layer], layer), torch.tensor(units))
+        ours = excitement(answers(paintings[layer], layer).relu(), torch.tensor(units))
     square, most = best_square(layer, units, size)
     gains += (ours / most.clamp_min(1e-3)).tolist()
     pairs += [(square[k], paintings[layer][k], gains[-4 + k]) for k in (0, 1)]
@@ -380,9 +382,11 @@ layer = list(wall)[2]
 size, _ = wall[layer]
 shown = F.interpolate(mine.permute(2, 0, 1)[None], size=(size, size), mode="bilinear", antialias=True)
 with torch.no_grad():
-    others = torch.cat([answers(some, layer).mean(dim=(2, 3)) for some in squares(size)[::3].split(32)])
-    own = answers(shown, layer)[0]
+    some_squares = squares(size)[::3].split(32)
+    others = torch.cat([answers(some, layer).relu().mean(dim=(2, 3)) for some in some_squares])
+    own = answers(shown, layer)[0].relu()
 unit = (own.mean(dim=(1, 2)) / (others.mean(dim=0) + others.mean())).argmax().item()
+torch.manual_seed(lab.seed())
 painted, _ = paint(layer, [unit], size, f"Unit {unit} of {layer.partition('/')[0]}, for you")
 
 # %%
