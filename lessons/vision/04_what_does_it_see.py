@@ -85,10 +85,9 @@ lab.show(list(0.5 + filters / (2 * largest)), title=title, columns=16, width=32,
 # %%
 def feature_maps(layer, count=6):
     """The maps of the units whose answer differs most from place to place."""
-    maps = model.activation(large, layer)[0]
-    maps = maps / maps.amax(dim=(1, 2), keepdim=True).clamp_min(1e-6)
+    maps = model.activation(large, layer)[0, :, 1:-1, 1:-1]    # without the rim
     lively = maps.std(dim=(1, 2)).topk(count).indices
-    return list(maps[lively])
+    return [maps[unit] / maps[unit].max() for unit in lively]
 
 
 large = mine.permute(2, 0, 1)[None]
@@ -187,6 +186,8 @@ def excitement(answer):
             "Every picture is asked for the unit units[0]. Picture i is for units[i].": activations[:, units[0]].mean(dim=(1, 2)),
             "Picture i is asked for unit i. It is for the unit units[i].": activations[rows, rows % shape[0]].mean(dim=(1, 2)),
             "Every unit is asked about the first picture. Picture i has to answer for units[i].": activations[0, units].mean(dim=(1, 2)),
+            "`activations[:, units]` takes every unit for every picture, and you took the mean of them all. Picture i is for units[i] only.":
+                activations[:, units].mean(dim=(1, 2, 3)),
             "That is the mean over all units of the layer. Choose each picture's own unit first.": activations.mean(dim=(1, 2, 3)),
         }
         for message, wrong in usual.items():
@@ -296,7 +297,7 @@ lab.show(pictures, captions, columns=3, width=220)
 if full:
     classes = {1: "goldfish", 130: "flamingo", 84: "peacock", 992: "agaric, a mushroom"}
     wall = {    # layer: size of the pictures, units
-        "fire4/expand3x3": (160, [23, 82, 127, 16]),
+        "fire4/expand3x3": (160, [23, 82, 127, 14]),
         "fire6/expand1x1": (160, [57, 172, 158, 69]),
         "fire8/expand1x1": (160, [26, 96, 123, 119]),
         "conv10": (160, list(classes)),
@@ -358,8 +359,9 @@ for layer, (size, units) in wall.items():
     with torch.no_grad():
         ours = excitement(answers(paintings[layer], layer).relu(), torch.tensor(units))
     square, most = best_square(layer, units, size)
-    gains += (ours / most.clamp_min(1e-3)).tolist()
-    pairs += [(square[k], paintings[layer][k], gains[-4 + k]) for k in (0, 1)]
+    gain = (ours / most.clamp_min(1e-3)).tolist()
+    gains += gain
+    pairs += list(zip(square, paintings[layer], gain))[:2]
 lab.report(gain=torch.tensor(gains).median().item(), gain_least=min(gains), squares=len(squares(size)))
 
 # %%
@@ -378,8 +380,7 @@ lab.show(top + below, ["photo"] * len(top) + captions_below, columns=8, width=96
 # Which unit does **your** photo excite most, compared with all the others?
 
 # %%
-layer = list(wall)[2]
-size, _ = wall[layer]
+layer, size = ("fire8/expand3x3", 160) if full else ("conv7", 64)
 shown = F.interpolate(mine.permute(2, 0, 1)[None], size=(size, size), mode="bilinear", antialias=True)
 with torch.no_grad():
     some_squares = squares(size)[::3].split(32)
