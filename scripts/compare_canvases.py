@@ -24,7 +24,14 @@ from handson.lessons.catalog import read_catalog
 from handson.workshop import read_workshop
 
 ROOT = Path(__file__).parents[1]
-UNITS = (("fire4/concat", 151), ("fire6/concat", 172), ("fire8/concat", 96), ("fire8/concat", 26), ("conv10", 130))
+UNITS = (
+    ("fire4/expand3x3", 23),
+    ("fire6/expand1x1", 172),
+    ("fire8/expand1x1", 96),
+    ("fire8/expand1x1", 26),
+    ("conv10", 130),
+)
+"""Layers before their ReLU, as in the lesson: a unit that is silent would have no gradient."""
 TILE, GAP, LABEL, LINE = 128, 8, 250, 20
 PAPER, INK = (250, 249, 246), (38, 38, 38)
 
@@ -78,7 +85,7 @@ def wobble(pictures: torch.Tensor) -> torch.Tensor:
 
 
 def paint(model: Model, layer: str, unit: int, way: Way, size: int, steps: int) -> tuple[torch.Tensor, float]:
-    """The picture (3, size, size) and the unit's mean activation."""
+    """The picture (3, size, size) and the unit's mean activation, after the ReLU."""
     torch.manual_seed(0)
     canvas = Canvas(size, size, kind=way.kind, decorrelate=way.decorrelate, noise=0.1)
     optimizer = torch.optim.AdamW(canvas.parameters(), 0.05, weight_decay=way.fading)
@@ -91,7 +98,7 @@ def paint(model: Model, layer: str, unit: int, way: Way, size: int, steps: int) 
         optimizer.step()
     with torch.no_grad():
         picture = canvas()
-        return picture[0], float(model.activation(picture, layer)[:, unit].mean())
+        return picture[0], float(model.activation(picture, layer)[:, unit].relu().mean())
 
 
 def sheet(rows: dict[Way, list[tuple[torch.Tensor, float]]]) -> Image.Image:
