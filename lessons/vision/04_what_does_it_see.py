@@ -98,9 +98,9 @@ if not full:                          # our small network knows small things onl
 some_layers = ["fire2/concat", "fire5/concat", "fire9/concat"] if full else ["relu1", "relu4", "relu7"]
 pictures, captions = [], []
 for layer in some_layers:
-    for map in feature_maps(layer):
-        pictures.append(map)
-        captions.append(f"{layer.partition('/')[0]}: {map.shape[1]} × {map.shape[0]}")
+    for found in feature_maps(layer):
+        pictures.append(found)
+        captions.append(f"{layer.partition('/')[0]}: {found.shape[1]} × {found.shape[0]}")
 lab.show(pictures, captions, columns=6, width=100, pixelated=True, title="Feature maps, shallow to deep")
 
 # %% [markdown]
@@ -314,13 +314,13 @@ else:
 
 # %%
 torch.manual_seed(lab.seed())
-paintings, captions, cpu_seconds = {}, [], 0
+paintings, labels, cpu_seconds = {}, [], 0
 for layer, (size, units) in wall.items():
     name = layer.partition("/")[0]
     paintings[layer], live = paint(layer, units, size, f"Four units of {name}")
     cpu_seconds += live.cpu_seconds
     last = layer == list(wall)[-1]
-    captions += [classes[unit] if last else f"{name}, unit {unit}" for unit in units]
+    labels += [classes[unit] if last else f"{name}, unit {unit}" for unit in units]
 lab.report(cpu_seconds_units=cpu_seconds)
 
 # %% [markdown]
@@ -408,7 +408,7 @@ pictures = [    # more pixels, smooth between those that were painted
     for painting in pictures
 ]
 alt = "Sixteen paintings in four rows, shallow to deep: patterns, textures, parts, things."
-grid = lab.images(pictures, captions, columns=4, width=200, pixelated=False, alt=alt)
+grid = lab.images(pictures, labels, columns=4, width=200, pixelated=False, alt=alt)
 lab.save_picture("what_does_it_see.png", grid)
 
 # %% [markdown]
