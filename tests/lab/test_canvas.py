@@ -56,3 +56,19 @@ def test_a_canvas_can_begin_with_pictures(kind: Kind, decorrelate: bool) -> None
 def test_another_kind_is_answered_with_the_right_ones() -> None:
     with pytest.raises(ValueError, match=r"no canvas of the kind 'oil'. There are: waves, pyramid, pixels"):
         Canvas(8, 8, kind="oil")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_fades_goes_back_to_the_warm_gray_that_photos_are_on_average(kind: Kind) -> None:
+    torch.manual_seed(0)
+    canvas = Canvas(12, 12, kind=kind, noise=0.5)
+    optimizer = torch.optim.AdamW(canvas.parameters(), 0.1, weight_decay=1)
+    before = canvas().detach().std(dim=(2, 3)).mean()
+    for _ in range(100):
+        for numbers in canvas.parameters():
+            numbers.grad = torch.zeros_like(numbers)
+        optimizer.step()
+    picture = canvas().detach()
+    assert picture.std(dim=(2, 3)).mean() < 0.01 * before
+    red, green, blue = picture.mean(dim=(0, 2, 3)).tolist()
+    assert 0.52 > red > green > blue > 0.42
