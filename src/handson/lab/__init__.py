@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from handson.lab.photos import photo, your_painting, your_photo
     from handson.lab.reporting import report
     from handson.lab.session import begin, pace, seed
+    from handson.lab.shading import shades
+    from handson.lab.things import Things, cifar10
     from handson.lab.two_kinds import Twenty, twenty, your_twenty
     from handson.lab.zooming import zoomable
 
@@ -39,6 +41,8 @@ _MODULES = {
     "session": ("begin", "pace", "seed"),
     "two_kinds": ("Twenty", "twenty", "your_twenty"),
     "zooming": ("zoomable",),
+    "shading": ("shades",),
+    "things": ("Things", "cifar10"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -57,6 +61,8 @@ __all__ = [  # noqa: RUF022  # grouped as in _MODULES
     "begin", "pace", "seed",
     "Twenty", "twenty", "your_twenty",
     "zoomable",
+    "shades",
+    "Things", "cifar10",
 ]  # fmt: skip
 
 
