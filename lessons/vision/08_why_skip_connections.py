@@ -7,7 +7,7 @@
 #   memory_mb: 1500
 #   threads: 1
 #   target:
-#     full: [accuracy_gap >= 0.15, accuracy_residual >= 0.3, gradient_digits >= 5, cpu_seconds_both <= 90]
+#     full: [accuracy_gap >= 0.15, accuracy_gap_normalized >= 0.05, accuracy_residual >= 0.3, gradient_digits >= 5, cpu_seconds_both <= 90]
 #     embedded: [accuracy_gap >= 0.4, accuracy_residual >= 0.5, gradient_digits >= 5, cpu_seconds_both <= 60]
 #   picture: why_skip_connections.png
 #   picture_alt: Two heat maps of gradients, 20 layers by training step. The plain network's is dark, ever darker toward the first layer; the residual network's is bright everywhere. Beside them two loss curves, one flat, one falling.
