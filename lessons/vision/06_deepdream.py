@@ -3,11 +3,11 @@
 #   title: DeepDream
 #   promise: A network that knows a million photos dreams into one of yours, and you zoom into the dream.
 #   minutes: 10
-#   cpu_seconds: 130
+#   cpu_seconds: 200
 #   memory_mb: 2000
 #   target:
-#     full: [cpu_seconds_dream <= 6, cpu_seconds_zoom <= 12, cpu_seconds_wallpaper <= 60, times_stronger >= 8]
-#     embedded: [cpu_seconds_dream <= 8, cpu_seconds_zoom <= 25, cpu_seconds_wallpaper <= 65, times_stronger >= 2]
+#     full: [cpu_seconds_dream <= 8, cpu_seconds_zoom <= 20, cpu_seconds_wallpaper <= 80, times_stronger >= 8]
+#     embedded: [cpu_seconds_dream <= 10, cpu_seconds_zoom <= 40, cpu_seconds_wallpaper <= 90, times_stronger >= 2]
 #   picture: dream.gif
 #   picture_alt: A temple above a lake. As we come closer it grows eyes, then snouts and fur, until dogs fill the picture.
 #   assets: [squeezenet-1.1]

@@ -3,7 +3,7 @@
 #   title: Why skip connections
 #   promise: Two networks of 20 layers, alike but for two characters; one learns nothing, and you see where it dies.
 #   minutes: 12
-#   cpu_seconds: 180
+#   cpu_seconds: 230
 #   memory_mb: 1500
 #   threads: 1
 #   target:
