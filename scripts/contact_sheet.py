@@ -17,7 +17,7 @@ from handson.lessons.records import read_record
 from handson.workshop import read_workshop
 
 ROOT = Path(__file__).parents[1]
-COLUMNS, TILE, GAP, LINE = 4, 420, 28, 34
+COLUMNS, TILE, GAP, LINE = 5, 420, 28, 34
 PAPER, INK = (250, 249, 246), (38, 38, 38)
 
 
