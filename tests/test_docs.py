@@ -19,6 +19,19 @@ INTERNAL = {"HANDSON_CHECK", "HANDSON_SEED"}
 """Set by `handson check` for its kernels; nobody else sets them."""
 
 
+def test_every_lesson_is_in_the_readme_with_its_minutes() -> None:
+    for lesson in read_catalog(read_workshop(ROOT)).lessons:
+        assert f"| *{lesson.contract.title}* | {lesson.contract.minutes} |" in README
+
+
+def test_no_bench_is_listed_without_its_table() -> None:
+    for page in (ROOT / "bench").glob("*/README.md"):
+        (filled,) = re.findall(
+            r"<!-- table -->\n(.*)<!-- end of table -->", page.read_text(encoding="utf-8"), re.DOTALL
+        )
+        assert filled.startswith("| "), page
+
+
 def test_every_command_is_in_the_readme() -> None:
     commands = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
     assert set(re.findall(r"^\| `handson (\w+)", README, re.MULTILINE)) == commands
@@ -41,6 +54,11 @@ def test_the_files_that_the_readme_points_to_are_there() -> None:
     assert targets
     for target in targets:
         assert (ROOT / target).exists(), target
+
+
+def test_fetch_all_is_what_the_contracts_name() -> None:
+    catalog = read_catalog(read_workshop(ROOT))
+    assert set(catalog.manifest.needed()) == {name for lesson in catalog.lessons for name in lesson.contract.assets}
 
 
 def test_every_figure_quoted_in_a_lesson_was_measured() -> None:

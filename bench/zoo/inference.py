@@ -104,7 +104,7 @@ def measure_all(seconds: float, threads: int, mirror: Path) -> dict[str, dict[st
     return found
 
 
-def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
+def table(results: dict[str, dict[str, dict[str, float]]], load: str) -> str:
     """The results as Markdown."""
     lines = ["| network | threads | handson | onnxruntime | OpenCV DNN |", "| --- | ---: | ---: | ---: | ---: |"]
     for threads, networks in results.items():
@@ -112,7 +112,7 @@ def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
             cells = [f"{spent[name]:.1f} ms ({spent[name] / spent['handson']:.2f} ×)" for name in RUNNERS]
             lines.append(f"| {network} | {threads} | {' | '.join(cells)} |")
     versions = f"PyTorch {torch.__version__}, OpenCV {cv2.__version__}, onnxruntime {onnxruntime.__version__}"
-    return "\n".join([*lines, "", f"{versions}; load of the machine when it began: {os.getloadavg()[0]:.1f}."])
+    return "\n".join([*lines, "", f"{versions}; load of the machine when it began: {load}."])
 
 
 def main() -> None:
@@ -127,6 +127,7 @@ def main() -> None:
     if options.threads:
         print(json.dumps(measure_all(options.seconds, options.threads, Path(mirror))))
         return
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     results = {}
     for threads in ("1", "2"):
         command = [sys.executable, __file__, "--seconds", str(options.seconds), "--threads", threads]
@@ -136,8 +137,8 @@ def main() -> None:
     (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     readme = HERE / "README.md"
     before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
-    readme.write_text(f"{before}{BEGIN}\n{table(results)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
-    print(table(results))
+    readme.write_text(f"{before}{BEGIN}\n{table(results, load)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    print(table(results, load))
 
 
 if __name__ == "__main__":

@@ -78,6 +78,17 @@ def test_one_file_that_nobody_has_keeps_no_other_from_coming(
     assert cache.holds(there)
 
 
+def test_a_host_that_nobody_answers_at_is_asked_once_and_all_that_is_missing_is_named(
+    cache: Cache, watcher: Recorder
+) -> None:
+    files = [described(NOWHERE, content=bytes([n]), path=f"folder/{n}.bin") for n in range(3)]
+    with pytest.raises(FetchError) as failure:
+        fetch(asset(*files), watcher, cache=cache)
+    assert len(watcher.notes) == 1
+    assert "folder/0.bin could not be fetched" in failure.value.cause
+    assert failure.value.cause.endswith("Nor could 2 more: folder/1.bin, folder/2.bin.")
+
+
 # What is wrong is named and not kept
 
 

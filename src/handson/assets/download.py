@@ -16,7 +16,7 @@ import httpx
 
 from handson.assets.cache import size_of
 from handson.assets.manifest import AssetFile
-from handson.assets.sources import SourceError, UnreachableError, Watcher, WrongContentError
+from handson.assets.sources import GaveUpError, SourceError, UnreachableError, Watcher, WrongContentError
 
 TIMEOUT = httpx.Timeout(connect=15.0, read=30.0, write=30.0, pool=15.0)
 ATTEMPTS = 4
@@ -48,7 +48,7 @@ def download(url: str, file: AssetFile, partial: Path, watcher: Watcher) -> bool
             if size_of(partial) - before >= _PROGRESS_WORTH_A_NEW_COUNT:
                 attempt = 1
             if attempt == ATTEMPTS:
-                raise SourceError(f"{problem} ({ATTEMPTS} attempts)") from None
+                raise GaveUpError(f"{problem} ({ATTEMPTS} attempts)") from None
             pause = FIRST_PAUSE * 2 ** (attempt - 1)
             watcher.note(f"{file.path}: {problem}; trying again in {pause:g} s ({attempt} of {ATTEMPTS - 1})")
             time.sleep(pause)

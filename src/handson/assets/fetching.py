@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
@@ -19,6 +20,7 @@ from handson.assets.manifest import Asset, AssetFile
 from handson.assets.sources import (
     MIRROR,
     OFFLINE,
+    GaveUpError,
     SourceError,
     Sources,
     UnreachableError,
@@ -63,14 +65,18 @@ def fetch(
     sources = sources or sources_from(os.environ)
     wanted = [(name, file) for name, asset in assets.items() for file in asset.files]
     _refuse_full_disk(cache, {cache.path(file): file.bytes for _, file in wanted})
-    fetched, failures = [], []
+    fetched: list[Fetched] = []
+    failures: dict[str, FetchError] = {}
+    silent: set[str] = set()
     for name, file in wanted:
         try:
-            fetched.append(_fetch_file(name, file, cache, sources, watcher))
+            fetched.append(_fetch_file(name, file, cache, sources, watcher, silent))
         except FetchError as failure:
-            failures.append(failure)
+            failures[file.path] = failure
     if failures:
-        raise FetchError("\n".join(failure.cause for failure in failures), failures[-1].way_out)
+        (_, first), *others = failures.items()
+        more = f"\nNor could {len(others)} more: {', '.join(path for path, _ in others)}." if others else ""
+        raise FetchError(first.cause + more, first.way_out)
     return fetched
 
 
@@ -91,7 +97,9 @@ def _refuse_full_disk(cache: Cache, sizes: dict[Path, int]) -> None:
         )
 
 
-def _fetch_file(asset: str, file: AssetFile, cache: Cache, sources: Sources, watcher: Watcher) -> Fetched:
+def _fetch_file(
+    asset: str, file: AssetFile, cache: Cache, sources: Sources, watcher: Watcher, silent: set[str]
+) -> Fetched:
     location = cache.path(file)
     was_here = Fetched(asset, file.path, file.bytes, "was here", "", location)
     try:
@@ -104,7 +112,7 @@ def _fetch_file(asset: str, file: AssetFile, cache: Cache, sources: Sources, wat
             if location.exists():
                 watcher.note(f"{file.path} is damaged in the cache ({location}): it is removed and fetched anew.")
                 cache.discard(file)
-            source = _from_first_source(file, location, sources, watcher)
+            source = _from_first_source(file, location, sources, watcher, silent)
             cache.verify(file)
             return Fetched(asset, file.path, file.bytes, "fetched", source, location)
     except OSError as error:
@@ -138,10 +146,15 @@ def _alone(file: AssetFile, location: Path, watcher: Watcher) -> Iterator[None]:
         lock.release()
 
 
-def _from_first_source(file: AssetFile, location: Path, sources: Sources, watcher: Watcher) -> str:
-    """The source that gave the file, now in its place."""
+def _from_first_source(file: AssetFile, location: Path, sources: Sources, watcher: Watcher, silent: set[str]) -> str:
+    """The source that gave the file, now in its place; hosts in `silent` are not asked, and those that are join it."""
     problems: list[str] = []
+    earlier = frozenset(silent)
     for source in sources.of(file):
+        host = "" if isinstance(source, Path) else urlsplit(source).netloc
+        if host in earlier:
+            problems.append(f"{shown(source)}\n    not asked: nobody answered there for an earlier file")
+            continue
         try:
             sized = file if file.bytes else _with_size(file, source)
             watcher.begin(sized.path, sized.bytes)
@@ -156,6 +169,8 @@ def _from_first_source(file: AssetFile, location: Path, sources: Sources, watche
                     f"{MIRROR} names {shown(source).removesuffix(file.path)}, and nobody answers there: {problem}.",
                     f"Correct it, or go on without: without {MIRROR} the published addresses are asked.",
                 ) from None
+            if isinstance(problem, (GaveUpError, UnreachableError)):
+                silent.add(host)
             mirror = "the mirror, " if sources.is_mirror(source) else ""
             problems.append(f"{mirror}{shown(source)}\n    {problem}")
             watcher.note(f"{file.path}: not from {mirror}{shown(source)}: {problem}.")

@@ -21,6 +21,10 @@ class SourceError(Exception):
     """Why one source did not give the file; the next one is asked."""
 
 
+class GaveUpError(SourceError):
+    """The connection broke or was silent again and again."""
+
+
 class UnreachableError(SourceError):
     """Nobody answered at all."""
 

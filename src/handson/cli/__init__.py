@@ -249,7 +249,7 @@ def _write_down(error: Exception) -> Path:
 
 
 def _fetch(catalog: Catalog, names: list[str], as_json: bool = False) -> None:
-    """Fetch the assets named (all where none is); tells where each file came from, or as JSON."""
+    """Fetch the assets named; tells where each file came from, or as JSON."""
     fetched = _fetch_showing(catalog, names, err if as_json else out)
     if as_json:
         print_json([asdict(file) for file in fetched])

@@ -23,7 +23,7 @@ class Canvas(nn.Module):
 
     kind says what the adjustable numbers are. `waves`: amplitudes of cosine waves, slow ones louder than fast ones as
     in photos (the Fourier space of Olah, Mordvintsev, Schubert, "Feature visualization", 2017, with the cosine
-    transform of Ahmed, Natarajan, Rao, 1974); `pyramid`: pictures of half, a quarter … of the size, added up;
+    transform of Ahmed, Natarajan, Rao, 1974); `pyramid`: pictures of the whole, half, a quarter … size, added up;
     `pixels`: the pixels themselves. decorrelate: the numbers are those of three colors that vary independently in
     photos, in place of red, green and blue. It starts as the mean color of photos, a warm gray, with some noise from
     torch's random numbers. Zeros are that gray: an optimizer with weight decay (torch.optim.AdamW) lets what does not

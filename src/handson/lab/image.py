@@ -204,13 +204,12 @@ def save_picture(
     """Save a picture to the folder `pictures`, show it, and say where it is.
 
     name: `cat.png`, `cat.jpg` for a large photo, or `cat.gif` for an animation. picture: a tensor or PIL image, a list
-    of them (frames), or what
-    `plot`, `bars`, `images` … return, which is drawn `across` pixels wide, by default as wide as a projector shows.
-    fps: frames per second; the last one is held for 2 s. colors: of a still, at most so many (256 suits photos side by
-    side, and makes the file a third as large); by default all of them. A rerun replaces the
-    picture that the last run saved; a file that anybody changed or put there stays, and the new one gets a number.
-    Where it cannot be saved, it is shown and the reason said.
-    Raises ValueError for another ending.
+    of them (frames), or what `plot`, `bars`, `images` … return, which is drawn `across` pixels wide, by default as wide
+    as a projector shows. fps: frames per second; the last one is held for 2 s. colors: of a .png, at most so many, 2 to
+    256 (256 suits photos side by side, and makes the file a third as large); by default all of them.
+    A rerun replaces the picture that the last run saved; a file that anybody changed or put there stays, and the new
+    one gets a number. Where it cannot be saved, it is shown and the reason said.
+    Raises ValueError for another ending, and for colors that do not fit.
     """
     frames = isinstance(picture, (list, tuple)) or (hasattr(picture, "dim") and picture.dim() == 4)
     ending = Path(name).suffix.lower() or (".gif" if frames else ".png")
@@ -219,6 +218,8 @@ def save_picture(
             f"{name!r} does not fit: the name is one like 'cat.{'gif' if frames else 'png'}' "
             f"({'frames make a .gif' if frames else 'one picture is a .png, or a .jpg'}), without a folder."
         )
+    if colors is not None and (ending != ".png" or not 2 <= colors <= 256):
+        raise ValueError(f"colors is for a .png, 2 to 256 of them; {name!r} was asked for with {colors}.")
     remark = ""
     if frames:
         content, remark = gif([pixels(frame) for frame in picture], fps)
@@ -229,7 +230,7 @@ def save_picture(
     natural = int.from_bytes(content[16:20], "big") if not frames else int.from_bytes(content[6:8], "little")
     if ending == ".jpg":
         content = _jpeg(content)
-    elif colors and not frames:
+    elif colors:
         content = fewer_colors(content, colors)
     if isinstance(picture, (Figure, Images)):
         show(picture)  # in the colors of the page, which a still cannot follow

@@ -69,9 +69,10 @@ def your_twenty(first: str, second: str, default: Twenty) -> Twenty:
 
     Shows a field for each kind that takes several photos at once and saves them to its folder; then the learner runs
     the cell again. Says how many were found, and what is missing. All photos are learned from: `more` is empty.
+    Raises ValueError where both kinds would have the same folder.
     """
     names = (_plain(first), _plain(second))
-    if names[0] == names[1]:
+    if names[0].casefold() == names[1].casefold():  # on some systems the same folder
         raise ValueError(f"The two kinds need two names; both are {names[0]!r}.")
     folders = [workspace() / FOLDER / name for name in names]
     if in_notebook():
@@ -128,9 +129,11 @@ def _plain(name: str) -> str:
 
 
 def _read_all(folder: Path) -> list[torch.Tensor]:
-    """The photos of a folder that can be read, oldest first; says which cannot."""
-    found = []
-    for path in reversed(newest_first(folder)[:_MOST]):
+    """The newest photos of a folder that can be read, oldest first; says which cannot, and how many are left out."""
+    found, there = [], newest_first(folder)
+    if len(there) > _MOST:
+        print(f"{folder.name} has {len(there)} photos; the newest {_MOST} are used.")
+    for path in reversed(there[:_MOST]):
         try:
             found.append(photo(path, _SIDE).permute(2, 0, 1))
         except NoPhoto as reason:

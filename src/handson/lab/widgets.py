@@ -62,6 +62,8 @@ def drop_zones(savers: Mapping[str, Callable[[str, bytes], Path]]) -> Any:
     def receive(shown: Any, content: dict[str, Any], buffers: list[Any]) -> None:
         kind = str(content.get("kind", ""))
         try:
+            if kind not in savers:
+                raise ValueError(f"There is no field for {kind!r}; there are: {', '.join(savers)}.")
             path = savers[kind](str(content.get("name", "photo")), bytes(buffers[0]))
         except Exception as error:
             shown.send({"kind": kind, "trouble": str(error)})

@@ -1,4 +1,4 @@
-"""A large picture to go into, by wheel, fingers or keys; where no script runs it is the picture."""
+"""A large picture to go into, by wheel, drag or keys; where no script runs it is the picture."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class Zoomable:
             for sign, says in (("+", "closer"), ("−", "farther"), ("whole", "the whole picture"))
         )
         script = (importlib.resources.files("handson.lab") / "static" / "zoom.js").read_text(encoding="utf-8")
-        # "</" would end the script.
-        arguments = json.dumps([list(self.names), self.columns]).replace("</", "<\\/")[1:-1]
+        # "</" would end the script, and "<!--" keep it from ending.
+        arguments = json.dumps([list(self.names), self.columns]).replace("<", "\\u003c")[1:-1]
         return (
             f'<figure id="{name}" style="margin:8px 0;max-width:{self.width}px;font-family:{style.FONT}" '
             f'data-lm-suppress-shortcuts="true">{title}'

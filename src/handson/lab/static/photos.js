@@ -26,7 +26,6 @@ function field(model, parent, kind) {
     troubles = [];
     waiting += files.length;
     clearTimeout(patience);
-    patience = setTimeout(() => { if (waiting) says.textContent = "Waiting for the kernel: a cell is running. The photos are saved when it is done."; }, 4000);
     for (const file of [...files]) {
       try {
         const { blob, preview: picture } = await reduced(file);
@@ -38,6 +37,7 @@ function field(model, parent, kind) {
       }
       say();
     }
+    if (waiting) patience = setTimeout(() => { if (waiting) says.textContent = "Waiting for the kernel: a cell is running. The photos are saved when it is done."; }, 2000);
   }
 
   function answered(message) {

@@ -64,14 +64,15 @@
   }, { passive: false });
   frame.addEventListener("pointerdown", (event) => {
     frame.focus({ preventScroll: true });
-    if (scale > 1) { held = at(event); frame.setPointerCapture(event.pointerId); place(); }
+    if (scale > 1 && !held) { held = { id: event.pointerId, at: at(event) }; frame.setPointerCapture(event.pointerId); place(); }
   });
   frame.addEventListener("pointermove", (event) => {
     const here = at(event);
-    if (held) { x += here[0] - held[0]; y += here[1] - held[1]; held = here; place(); }
+    if (held && held.id !== event.pointerId) return; // a second finger
+    if (held) { x += here[0] - held.at[0]; y += here[1] - held.at[1]; held.at = here; place(); }
     tell(...here);
   });
-  for (const kind of ["pointerup", "pointercancel"]) frame.addEventListener(kind, () => { held = null; place(); });
+  for (const kind of ["pointerup", "pointercancel"]) frame.addEventListener(kind, (event) => { if (held && held.id === event.pointerId) { held = null; place(); } });
   frame.addEventListener("dblclick", (event) => zoom(2.5, ...at(event)));
   root.addEventListener("keydown", (event) => {
     const step = 0.15 * frame.clientWidth;

@@ -79,7 +79,9 @@ def untrained(name: str) -> Model:
         from handson.lab.zoo.torchvision.weights import WEIGHTS
 
         return Model(WEIGHTS[name].build(), wanted)
-    known = [each.name for each in _all_cards().values() if each.kind in ("own", "torchvision")]
+    known = [
+        each.name for each in _all_cards().values() if each.kind in ("own", "torchvision") and not each.architecture
+    ]
     raise ZooError(
         f"The layers of {name} are written in its files, so that it cannot be built without them.",
         f"These can: {', '.join(known)}.",
