@@ -9,7 +9,7 @@
 #     full: [accuracy_cats >= 0.55, gain_in_points >= 10, sum_of_probabilities >= 0.9999, cpu_seconds_looking <= 12]
 #     embedded: [accuracy_cats >= 0.5, gain_in_points >= 20, sum_of_probabilities >= 0.9999, cpu_seconds_looking <= 2]
 #   picture: what_is_in_this_photo.png
-#   picture_alt: Eight photos with the name that a network gave each. All are wrong, among them cats taken for other things.
+#   picture_alt: Eight photos with the name that a network gave each. None is what you would say; among them cats taken for other things.
 #   assets: [cat, cats, more-cats, squeezenet-1.1, squeezenet-1.0, squeezenet-compressed, imagenet-names]
 #   tiers: [laptop, room, image]
 #   agenda: [60, 120]
@@ -26,7 +26,7 @@
 #
 # {{picture}}
 #
-# A network that learned from a million photos named these. All eight are wrong, and it does not know. (Of our cats, it and two others name
+# A network that learned from a million photos named these, and no name is the one you would give. (Of our cats, it and two others name
 # {{full.accuracy_cats:.0%}} a cat.) In seven minutes you will know what a right answer costs and why they err. Then they name your photo.
 
 # %% [markdown] tags=["notes"]
@@ -90,7 +90,7 @@ def compare(photo, prepare, title):
     said, rows = {}, {}
     for network in networks:
         found = probabilities(network, photo, prepare).tolist()
-        one = said[network.card.name] = dict(zip(network.class_names, found))
+        one = said[network.card.title] = dict(zip(network.class_names, found))
         rows |= dict.fromkeys(sorted(one, key=one.get, reverse=True)[:3])
     table = [[round(one.get(name, 0), 3) for one in said.values()] for name in rows]
     return lab.heatmap(table, list(rows), list(said), percent=True, title=title, cell=235)
@@ -225,7 +225,7 @@ whose = {"somebody's preparation": right_before / looks, "yours": right_after / 
 lab.bars(whose, percent=True, highlight="yours", title="Cats named a cat, all networks")
 
 # %% [markdown]
-# Two small mistakes had cost that. No error message will ever tell you: compare with the card, and count.
+# Two small mistakes cost this much. No error message will ever tell you: compare with the card, and count.
 #
 # ## What a right answer costs
 #
@@ -250,7 +250,7 @@ for network in networks:
     print(f"{card.title}: {chart[card.title][0]:.1f} ms, {card.megabytes} MB")
 
 # %% [markdown]
-# And networks that are too heavy to come along? Their layers are known; only their numbers are missing. With random numbers they know nothing, but they
+# (With our small networks one more of them stands in.) And networks that are too heavy to come along? Their layers are known; only their numbers are missing. With random numbers they know nothing, but they
 # take as long as the real ones.
 
 # %%
@@ -270,7 +270,7 @@ lab.bubbles(
 )
 
 # %% [markdown]
-# Up is better, left is faster, small is light. A compressed file is a network of the same layers once it is unpacked: lighter, no faster. And what was
+# Up is better, left is faster, small is light. A small file need not be fast: unpacked, SqueezeNet's compressed one has the same layers. And what was
 # published holds for photos like those it was measured on.
 
 # %% [markdown]
@@ -294,7 +294,7 @@ versions = {
 }
 
 # %%
-network = networks[0]
+network = networks[0] if full else networks[-1]
 captions = []
 for version, picture in versions.items():
     found = probabilities(network, picture, prepare)
@@ -322,6 +322,9 @@ compare(mine, prepare, "What is in your photo?")
 # know" is not on it.
 
 # %%
+network = networks[0]
+
+
 def first_guess(picture):
     likely, name = probabilities(network, picture, prepare).max(dim=0)
     return float(likely), int(name)

@@ -104,7 +104,7 @@ for layer in some_layers:
 lab.show(pictures, captions, columns=6, width=100, pixelated=True, title="Feature maps, shallow to deep")
 
 # %% [markdown]
-# Shallow maps are drawings of the photo. Deep ones are coarse: they no longer say what is where, but *that* something is there.
+# Shallow maps are drawings of the photo. Deep ones are coarse: few places, and each answers for a large part of the photo.
 #
 # ## Where does it look?
 #
@@ -291,7 +291,7 @@ lab.show(pictures, captions, columns=3, width=220)
 #
 # ## Sixteen units
 #
-# Four layers, shallow to deep, chosen by us among many. The last row are classes.
+# Four layers, shallow to deep, chosen by us among many. The last row shows classes: things with a name.
 
 # %%
 # Layers before their ReLU: after it a unit that is silent has no gradient.
@@ -324,7 +324,7 @@ for layer, (size, units) in wall.items():
 lab.report(cpu_seconds_units=cpu_seconds)
 
 # %% [markdown]
-# ## Better than any photo?
+# ## Better than our photos?
 #
 # We cut our photos into squares of the same size, look for the one that excites each unit most, and compare, now without any wobble.
 
@@ -369,12 +369,12 @@ lab.report(gain=torch.tensor(gains).median().item(), gain_least=min(gains), squa
 top = [square for square, _, _ in pairs]
 below = [painting for _, painting, _ in pairs]
 captions_below = [f"{gain:.1f} ×" for _, _, gain in pairs]
-title = "Above: the best square of any photo. Below: the painting, and how much more it excites the unit."
+title = "Above: the best square of our photos. Below: the painting, and how much more it excites the unit."
 lab.show(top + below, ["photo"] * len(top) + captions_below, columns=8, width=96, title=title)
 
 # %% [markdown]
-# Cover the paintings: could you have told from the squares what the unit looks for? And the other way round: is a unit that loves its painting *about* eyes
-# or spines? That is a guess; nobody knows it for sure.
+# Cover the paintings: could you have told from the squares what the unit looks for? The other way round: if a unit loves a painting full of eyes, is it *about*
+# eyes? That is a guess; nobody knows for sure.
 #
 # ## Your own
 #

@@ -117,6 +117,7 @@ def adjusted(step, kind="pixels"):
     start, weights = torch.rand(1, 3, 6, 10, generator=dice) * 0.6 + 0.2, torch.rand(1, 3, 6, 10, generator=dice)
     canvas = lab.Canvas(6, 10, kind=kind)
     canvas.begin_with(start)
+    start = canvas().detach()
     optimizer = torch.optim.SGD(canvas.parameters(), 0.05)
     for shift in ((2, -3), (-1, 4)):
         step(canvas, lambda picture: (weights * picture.square()).sum(), optimizer, shift)
@@ -256,8 +257,8 @@ title = "Shallow to deep"
 lab.show(dreams, layers[: len(dreams)], columns=4 if full else 3, title=title)
 
 # %% [markdown]
-# Shallow layers draw strokes and patches; deeper ones eyes, fur and faces (with the network that comes along: cars, ships, horses). You see what it
-# was trained on.
+# Shallow layers draw strokes and patches; the middle ones eyes and fur; the deepest add little (the network that comes along: cars,
+# ships). You see what it was trained on.
 #
 # ## A guide
 #

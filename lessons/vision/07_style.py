@@ -26,7 +26,7 @@
 #
 # {{picture}}
 #
-# A photo, a painting, and the photo in the painting's manner: {{full.cpu_seconds_painting:.0f}} seconds of a laptop core's work, and no
+# At the left a photo, a painting and a step on the way; large, the photo in the painting's manner: {{full.cpu_seconds_painting:.0f}} seconds of a laptop core's work, and no
 # artist was asked. In fifteen minutes you will have made one, and then one from a photo and a painting of your own.
 
 # %% [markdown] tags=["notes"]

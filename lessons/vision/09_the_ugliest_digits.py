@@ -10,7 +10,7 @@
 #     full: [reconstruction_error <= 0.045, accuracy_two_numbers >= 0.65, auroc_scrambled >= 0.98, auroc_mirrored >= 0.7, cpu_seconds_training <= 60]
 #     embedded: [reconstruction_error <= 0.0125, accuracy_two_numbers >= 0.7, auroc_scrambled >= 0.98, auroc_mirrored >= 0.7, cpu_seconds_training <= 25]
 #   picture: the_map_of_digits.png
-#   picture_alt: A map of 20 by 20 handwritten digits on black. Each digit has a color, and neighbors look alike, so that ten colored countries run into one another.
+#   picture_alt: A map of 20 by 20 handwritten digits on black. Neighbors look alike and have like colors, so that colored countries run into one another.
 #   assets: [mnist]
 #   tiers: [laptop, room, image]
 #   agenda: [120]
@@ -158,10 +158,10 @@ pairs = [*test_images[:10], *rebuilt[:10]]
 lab.show(pairs, columns=10, width=64, title="Above: written. Below: drawn again from two numbers")
 
 # %% [markdown]
-# ## Ten countries
+# ## Countries
 #
-# Now the labels, for the first time. Each place asks the 25 digits with the nearest codes what they are; the vote gives the color. Nothing was
-# trained to keep the ten apart.
+# Now the labels, for the first time. Each place asks the 25 digits with the nearest codes what they are; the vote gives the color; where it is
+# pale, they disagree. Nothing was trained to keep the ten apart.
 
 # %%
 @torch.no_grad()
@@ -327,13 +327,13 @@ for numbers in (1, 2, 8, 32):
     caught = auroc(ugliness(test_images, drawn), ugliness(fakes["mirrored"], rebuild(fakes["mirrored"])))
     error = (drawn - test_images).square().mean().item()
     rows.append(torch.cat([*drawn[:10]], dim=1))
-    captions.append(f"{numbers}: error {error:.4f}, mirrored ones found {caught:.0%}")
+    captions.append(f"{numbers}: error {error:.4f}, mirrored one uglier {caught:.0%}")
 encoder, decoder = ours
 written = torch.cat([*test_images[:10]], dim=1)
 lab.show([written, *rows], ["written", *captions], columns=1, width=560)
 
 # %% [markdown]
-# More numbers draw better and find more. But 32 numbers are no map: nobody can look at a plane with 32 directions. What you choose depends on what it is for.
+# More numbers draw better and, up to a point, find more. But 32 numbers are no map: nobody can look at a plane with 32 directions. What you choose depends on what it is for.
 #
 # ## The ugliest
 #
@@ -467,8 +467,8 @@ lab.save_picture("the_map_of_digits.png", poster, alt=alt)
 # ## What you did
 #
 # - You trained a network to answer with its own question, through a gap of two numbers, without labels.
-# - You made a map of all digits, and found what does not fit on it: {{full.auroc_scrambled:.1%}} of the time for scrambled digits, {{full.auroc_mirrored:.0%}} for
-#   mirrored ones.
+# - You made a map of all digits, and found what does not fit on it: beside a real digit, a scrambled one is the uglier {{full.auroc_scrambled:.1%}} of the time, a
+#   mirrored one {{full.auroc_mirrored:.0%}}.
 # - You saw that a score finds what is hard to draw, which is not quite what is ugly.
 #
 # **For the quick.** (1) Set `shake` to 0 and to 0.3 and compare the maps. (2) Divide the ugliness by the picture's ink: who is the ugliest now? And do the

@@ -216,7 +216,9 @@ samples = ("astronaut", "chelsea", "china", "coffee", "flower", "hubble", "rocke
 photos = torch.stack([lab.sample_photo(n, size).permute(2, 0, 1) for n in samples])
 best_photo = loudness(photos).amax(dim=0)                # for every unit
 own = loudness(pictures).diagonal()
-lab.report(share_louder=(own > best_photo).float().mean())
+louder = (own > best_photo).float().mean()
+lab.report(share_louder=louder)
+print(f"{louder:.0%} of the units answer their painting more loudly than any of the seven photos.")
 
 # %% [markdown]
 # ## Put them in order
@@ -243,7 +245,7 @@ alt = f"The {units} units of {' and '.join(layers)}, a picture each."
 lab.zoomable(atlas, names, columns=COLUMNS, title="The atlas", alt=alt)
 
 # %% [markdown]
-# Go into it: eyes, grids, fur, dots, waves, each in several directions and colors. Nobody drew these, and nobody told the network to look for them.
+# Go into it: grids, stripes, dots, waves, here and there an eye or a wheel, in several directions and colors. Nobody drew these, and nobody told the network to look for them.
 #
 # ## Turn a knob: after the ReLU
 #
@@ -293,7 +295,7 @@ lab.save_picture("filter_atlas.png", smaller(atlas, 900 / atlas.shape[1]), alt=a
 # ## What you did
 #
 # - You painted the favorite picture of every unit of a layer, all at once.
-# - You checked that they are louder than photos.
+# - You checked that they are louder than seven photos.
 # - You brought them into an order that you can explain.
 #
 # **For the quick.** (1) Another layer: `print(model.layers)`; deeper ones need larger pictures. (2) Another order: by the direction of their lines, or so that

@@ -121,7 +121,7 @@ def _labels(
             box = Box(x + option[0], y + option[1] - high / 2, x + option[0] + long, y + option[1] + high / 2)
             outside = (max(0.0, -box.left) + max(0.0, box.right - width)) * high + max(0.0, -box.top) * long
             covered = sum(box.overlap(other) for other in (*bubbles.values(), *taken))
-            return covered + outside + 4 * abs(option[1])
+            return 6 * (covered + outside) + 4 * abs(option[1])
 
         dx, dy = chosen[name] = min(options, key=cost)
         taken.append(Box(x + dx, y + dy - high / 2, x + dx + long, y + dy + high / 2))

@@ -71,7 +71,7 @@ class Canvas(nn.Module):
         shape = (len(self.numbers[0]), 3, self.height, self.width)
         if tuple(pictures.shape) != shape:
             raise ValueError(f"This canvas is {shape}, the pictures are {tuple(pictures.shape)}.")
-        plane = torch.logit(pictures.clamp(0.02, 0.98)) / 4
+        plane = (torch.logit(pictures.clamp(0.02, 0.98)) - self.gray) / 4
         if self.decorrelate:
             plane = torch.einsum("oc,nchw->nohw", torch.linalg.inv(self.colors), plane)
         if self.kind == "waves":
