@@ -11,7 +11,7 @@ import copy
 import io
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -36,7 +36,7 @@ Look = Callable[[Tensor, list[str]], dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class Way:
-    """How a picture is painted; the defaults are the lesson's."""
+    """How a picture is painted; the defaults are the lesson's, but for the smallest of its three sizes."""
 
     look: Look
     layers: tuple[str, ...] = LAYERS
@@ -48,7 +48,6 @@ class Way:
     smooth: float = 0.3
     jitter: int = 0
     centered: bool = False
-    notes: str = field(default="", compare=False)
 
 
 def gram(features: Tensor, centered: bool) -> Tensor:

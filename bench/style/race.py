@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from handson import lab
 from handson.lab import zoo
-from handson.lab.zoo.loading import build, files_of
+from handson.lab.zoo.loading import build
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -342,7 +342,7 @@ def the_network(name: str) -> zoo.Model:
 
     with FetchProgress(Console()) as progress:
         fetched = fetch(read_manifest(ROOT / "assets.toml").select([card.asset]), progress)
-    return build(card, {Path(file.path).name: Path(file.location) for file in fetched} or files_of(card))
+    return build(card, {Path(file.path).name: Path(file.location) for file in fetched})
 
 
 def main() -> None:
