@@ -153,12 +153,22 @@ class NotebookPage:
         from selenium.common.exceptions import TimeoutException
         from selenium.webdriver.support.ui import WebDriverWait
 
-        self._choose("Run", "Run All Cells")
+        if not self._has_answered_a_dialog():  # one that asks for a kernel goes on with what was chosen before
+            self._choose("Run", "Run All Cells")
         try:
             WebDriverWait(self.driver, 10).until(lambda _: any("[ ]" not in prompt for prompt in self.prompts()))
         except TimeoutException:
             return False
         return True
+
+    def _has_answered_a_dialog(self) -> bool:
+        """Accept a dialog that JupyterLab opened by itself, and say what it was: it covers the menu."""
+        dialogs = self.all("dialog.jp-Dialog")
+        for dialog in dialogs:
+            print(f"JupyterLab asked: {' '.join(dialog.text.split())!r}")
+            self.all(".jp-mod-accept", within=dialog)[0].click()
+        wait_until(lambda: not self.all("dialog.jp-Dialog"), "JupyterLab's dialog to be gone")
+        return bool(dialogs)
 
     def _has_run(self) -> bool:
         return bool(re.fullmatch(r"\[\d+\]:?", self.prompts()[-1])) and self.kernel() == "idle"
