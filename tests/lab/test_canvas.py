@@ -46,6 +46,7 @@ def test_a_canvas_can_begin_with_pictures(kind: Kind, decorrelate: bool) -> None
     canvas.begin_with(pictures)
     assert torch.allclose(canvas(), pictures, atol=1e-4)
     canvas.begin_with(torch.ones(2, 3, 12, 20))
+    assert canvas().max() < 0.981
     canvas().mean().backward()
     assert canvas.numbers[0].grad is not None
     assert canvas.numbers[0].grad.abs().sum() > 0, "white can still be painted over"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,20 +81,9 @@ def test_without_a_download_the_cat_is_chelsea(capsys: pytest.CaptureFixture[str
 
 
 def test_fetched_mnist_is_read_as_it_was_published(
-    workspace: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    workspace: Path, fetch_from_mirror: Callable[[str, Path], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from handson.assets import Cache, fetch, index_for, read_manifest
-    from tests.conftest import ROOT
-
-    class Silent:
-        def begin(self, *_: object) -> None: ...
-        def at(self, *_: object) -> None: ...
-        def note(self, *_: object) -> None: ...
-
-    manifest = read_manifest(ROOT / "assets.toml")
-    monkeypatch.setenv("HANDSON_MIRROR", str(mirror))
-    fetch(manifest.select(["mnist"]), Silent(), cache=Cache(workspace / "cache" / "assets"))
-    (workspace / ".handson" / "assets.json").write_text(json.dumps(index_for(manifest)))
+    fetch_from_mirror("mnist", workspace)
     data = digits()
     assert data.full
     assert data.train_images.shape == (60000, 28, 28)

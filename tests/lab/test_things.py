@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from handson.lab.things import THINGS, cifar10
+from handson.lab.things import cifar10
 
 
 @pytest.fixture(autouse=True)
@@ -32,26 +32,15 @@ def test_without_a_download_the_things_are_digits_and_say_what_fetch_adds(capsys
 
 
 def test_fetched_photos_have_the_labels_of_the_published_set(
-    folder: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, fetch_from_mirror: Callable[[str, Path], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from handson.assets import Cache, fetch, index_for, read_manifest
-    from tests.conftest import ROOT
-
-    class Silent:
-        def begin(self, *_: object) -> None: ...
-        def at(self, *_: object) -> None: ...
-        def note(self, *_: object) -> None: ...
-
-    manifest = read_manifest(ROOT / "assets.toml")
-    monkeypatch.setenv("HANDSON_MIRROR", str(mirror))
-    fetch(manifest.select(["cifar10"]), Silent(), cache=Cache(folder / "cache" / "assets"))
-    (folder / ".handson" / "assets.json").write_text(json.dumps(index_for(manifest)))
+    fetch_from_mirror("cifar10", folder)
     data = cifar10()
     assert data.full
     assert data.train_images.shape == (6000, 32, 32, 3)
     assert data.test_images.shape == (1000, 32, 32, 3)
     # The first of data_batch_1 and of test_batch, as the set was published.
-    assert [THINGS[i] for i in data.train_labels[:5].tolist()] == ["frog", "truck", "truck", "deer", "car"]
-    assert [THINGS[i] for i in data.test_labels[:5].tolist()] == ["cat", "ship", "ship", "airplane", "frog"]
+    assert [data.names[i] for i in data.train_labels[:5].tolist()] == ["frog", "truck", "truck", "deer", "car"]
+    assert [data.names[i] for i in data.test_labels[:5].tolist()] == ["cat", "ship", "ship", "airplane", "frog"]
     assert data.train_images[0, 0, 0].tolist() == [59, 62, 63]  # the published frog's first pixel
     assert "Data: CIFAR-10" in capsys.readouterr().out

@@ -39,10 +39,10 @@ _MODULES = {
     "photos": ("photo", "your_painting", "your_photo"),
     "reporting": ("report",),
     "session": ("begin", "pace", "seed"),
-    "two_kinds": ("Twenty", "twenty", "your_twenty"),
-    "zooming": ("zoomable",),
     "shading": ("shades",),
     "things": ("Things", "cifar10"),
+    "two_kinds": ("Twenty", "twenty", "your_twenty"),
+    "zooming": ("zoomable",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -59,10 +59,10 @@ __all__ = [  # noqa: RUF022  # grouped as in _MODULES
     "photo", "your_painting", "your_photo",
     "report",
     "begin", "pace", "seed",
-    "Twenty", "twenty", "your_twenty",
-    "zoomable",
     "shades",
     "Things", "cifar10",
+    "Twenty", "twenty", "your_twenty",
+    "zoomable",
 ]  # fmt: skip
 
 

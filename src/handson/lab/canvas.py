@@ -8,14 +8,14 @@ from typing import Literal
 import torch
 from torch import nn
 
+from handson.lab.zoo.cifar import MEAN
+
 Kind = Literal["waves", "pyramid", "pixels"]
 KINDS: tuple[Kind, ...] = ("waves", "pyramid", "pixels")
 
 _COLORS = ((0.2318, 0.0833, 0.0233), (0.2401, 0.0051, -0.0439), (0.2477, -0.0829, 0.0207))
 """Red, green and blue as sums of three colors that vary independently in photos (light, orange to blue, purple to
 green), each times its standard deviation: measured on the 20,000 pictures of scripts/train_cifar.py."""
-_MEAN = (0.4914, 0.4822, 0.4465)
-"""Their mean color: a canvas that starts at neutral gray stays bluish, for photos are not."""
 
 
 class Canvas(nn.Module):
@@ -52,7 +52,8 @@ class Canvas(nn.Module):
         self.register_buffer("across", _cosines(width))
         self.register_buffer("loudness", _loudness(height, width))
         self.register_buffer("colors", torch.tensor(_COLORS) / torch.tensor(_COLORS).norm(dim=1).mean())
-        self.register_buffer("gray", torch.logit(torch.tensor(_MEAN)).view(1, 3, 1, 1))
+        # The mean color of photos: a canvas that starts at neutral gray stays bluish.
+        self.register_buffer("gray", torch.logit(torch.tensor(MEAN)).view(1, 3, 1, 1))
 
     def forward(self) -> torch.Tensor:
         """The pictures, (count, 3, height, width) in 0..1."""

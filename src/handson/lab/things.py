@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 
 from handson.lab.data import AssetMissing, asset, embedded_digits
+from handson.lab.zoo.cifar import CLASSES
 
-THINGS = ("airplane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _TRAIN = (0, 1, 2, 3, 4, 5)
 _TEST = 50
 """Which batches of 1,000 pictures; those from 50 on are of the test part."""
@@ -51,7 +51,7 @@ def cifar10() -> Things:
         torch.cat([labels[1000 * n : 1000 * n + 1000] for n in _TRAIN]),
         images[_TEST],
         labels[1000 * _TEST : 1000 * _TEST + 1000],
-        THINGS,
+        CLASSES,
         full=True,
     )
 
