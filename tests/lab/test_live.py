@@ -55,7 +55,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def notebook(monkeypatch: pytest.MonkeyPatch) -> Notebook:
     page = Notebook()
-    monkeypatch.setattr(live_module, "in_notebook", lambda: True)
+    monkeypatch.setattr(live_module.front, "connected", lambda: True)
     monkeypatch.setitem(sys.modules, "IPython.display", page)  # type: ignore[arg-type]
     return page
 

@@ -147,7 +147,7 @@ def test_without_the_widget_the_folders_are_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(widgets, "missing", lambda: "The field needs anywidget.")
-    monkeypatch.setattr(two_kinds, "in_notebook", lambda: True)
+    monkeypatch.setattr(two_kinds.front, "connected", lambda: True)
     your_twenty("this", "that", twenty("cats", "dogs"))
     assert "Put photos into the folders photos/this and photos/that" in capsys.readouterr().out
 

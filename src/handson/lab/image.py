@@ -12,12 +12,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from handson.lab import style
+from handson.lab import front, style
 from handson.lab.gif import gif
 from handson.lab.photos import why
 from handson.lab.places import workspace
 from handson.lab.png import Pixels, fewer_colors, pixels, several
-from handson.lab.reporting import in_notebook
 from handson.lab.style import Theme
 from handson.lab.vegalite import Figure, Still, vl_convert
 
@@ -184,12 +183,10 @@ def images(
 def show(pictures: Any, captions: Sequence[Any] | str | None = None, **options: Any) -> None:
     """Show pictures, or a figure, now, anywhere in a cell; the options are those of `images`."""
     shown = pictures if isinstance(pictures, (Figure, Images)) else images(pictures, captions, **options)
-    if not in_notebook():
+    if not front.connected():
         print(shown.alt)
         return
-    from IPython.display import display
-
-    display(shown)
+    front.show(shown)
 
 
 def save_picture(
@@ -286,16 +283,14 @@ def _jpeg(content: bytes) -> bytes:
 
 def _show_file(content: bytes, ending: str, natural: int, alt: str) -> None:
     """Show a saved file; `natural` is its width in pixels."""
-    if not in_notebook():
+    if not front.connected():
         return
-    from IPython.display import display
-
     kind = {".jpg": "jpeg"}.get(ending, ending[1:])
     url = f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
     width = natural * max(1, _ALONE // natural) if natural < _ALONE else min(natural, _ACROSS)
     look = "display:block;max-width:100%;height:auto;margin:6px 0;border-radius:4px"
     image = f'<img src="{url}" alt="{escape(alt)}" width="{width}" style="{look}">'
-    display({"text/html": image, "text/plain": alt}, raw=True)
+    front.display({"text/html": image, "text/plain": alt})
 
 
 def _fitting_width(drawn: Sequence[Pixels]) -> int:

@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from handson.lab import style
+from handson.lab import front, style
 from handson.lab.curves import Curve, Panel, Point, thin
 from handson.lab.figure import Figure, plot
 from handson.lab.png import Pixels, as_bytes, pixels
-from handson.lab.reporting import in_notebook
 from handson.lab.session import being_checked
 from handson.lab.style import number
 from handson.lab.vegalite import VEGA_LITE_MIME
@@ -70,7 +69,7 @@ class Live:
         self._picture_is_new = False
         self._caption = ""
         self._encoded: Pixels | None = None
-        self._handle: Any = None
+        self._shown: front.Shown | None = None
         self._due = 0.0
         self._drawing = 0.0
         self._state = "running"
@@ -134,7 +133,7 @@ class Live:
     def _draw(self) -> None:
         began = time.perf_counter()
         paint = self._update_picture()
-        if in_notebook():
+        if front.connected():
             self._display()
         elif self._state != "running" or self.steps_done:
             print(self._line())
@@ -142,7 +141,7 @@ class Live:
         own = now - began - paint
         first = not self.steps_done  # loads what it needs, which says nothing of the next ones
         wanted = _PAUSE if first else max(_PAUSE, own / _OWN_SHARE, paint / _PICTURE_SHARE)
-        self._due = now + (min(wanted, _LONGEST_PAUSE) if in_notebook() else max(wanted, _TEXT_PAUSE))
+        self._due = now + (min(wanted, _LONGEST_PAUSE) if front.connected() else max(wanted, _TEXT_PAUSE))
         self._drawing += own
 
     def _update_picture(self) -> float:
@@ -158,16 +157,14 @@ class Live:
         return took
 
     def _display(self) -> None:
-        from IPython.display import display
-
         bundle: dict[str, Any] = {"text/html": self._html(), "text/plain": self._line()}
         if self._state != "running" and self.history:
             with contextlib.suppress(ValueError):  # nothing finite, or too many curves: the HTML shows what there is
                 bundle[VEGA_LITE_MIME] = self.figure().spec
-        if self._handle is None:
-            self._handle = display(bundle, raw=True, display_id=True)
+        if self._shown is None:
+            self._shown = front.display(bundle)
         else:
-            self._handle.update(bundle, raw=True)
+            self._shown.update(bundle)
 
     # What is said
 

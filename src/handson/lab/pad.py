@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from handson.lab.reporting import in_notebook
+from handson.lab import front
 
 _BOX = 20 / 28
 """MNIST's digits fill a box of 20 pixels of the 28."""
@@ -35,12 +35,10 @@ class Pad:
         return f"{self._alt} Drawings kept: {len(self.drawings)}."
 
     def _ipython_display_(self) -> None:
-        if self._widget is None or not in_notebook():
+        if self._widget is None or not front.connected():
             print(self._why_not or repr(self))
             return
-        from IPython.display import display
-
-        display(self._widget)
+        front.show(self._widget)
 
     def _receive(self, shown: Any, content: dict[str, Any], buffers: list[Any]) -> None:
         """One message from the browser: {"drawing": n, "side": s} and s × s bytes of ink."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
+from handson.lab import front
 from handson.lab.places import workspace
-from handson.lab.reporting import in_notebook
 
 _MOST_PIXELS = 50_000_000
 """Of a photo that has to be decoded whole: 150 MB in memory."""
@@ -72,7 +72,7 @@ def your_painting(default: Any, size: int = 200) -> torch.Tensor:
 def _yours(what: str, default: Any, size: int | None) -> torch.Tensor:
     """The newest picture in the folder of `what`s, a photo or a painting, else `default`."""
     folder = f"{what}s"
-    if in_notebook():
+    if front.connected():
         _show_drop_zone(what)
     again = f"drop a {what} on the field, then run this cell again"
     for path in newest_first(workspace() / folder):
@@ -193,7 +193,5 @@ def _show_drop_zone(what: str) -> None:
     if reason := missing():
         print(f"{reason} Put a {what} into the folder {what}s and run this cell again.")
         return
-    from IPython.display import display
-
     folder = workspace() / f"{what}s"
-    display(drop_zone(lambda name, content: save_photo(name, content, folder), what))
+    front.show(drop_zone(lambda name, content: save_photo(name, content, folder), what))

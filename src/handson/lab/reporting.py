@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping
 from html import escape
 from typing import Any
+
+from handson.lab import front
 
 FIGURES_MIME = "application/vnd.handson.figures+json"
 
@@ -39,23 +40,11 @@ def _said(name: str, value: float) -> str:
     return f"{rest} {number}".strip()
 
 
-def in_notebook() -> bool:
-    """Whether this code runs in a kernel with a front end (or `handson check`) to display to."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return shell is not None and hasattr(shell, "kernel")
-
-
 def emit(mime: str, content: Mapping[str, Any], text: str, *, color: str | None = None) -> None:
     """Show `text` in the notebook and put `content` beside it for programs that read the output."""
-    if not in_notebook():
+    if not front.connected():
         print(text)
         return
-    from IPython.display import display
-
     style = f' style="color:{color};font-weight:600"' if color else ""
     html = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)).replace("\n", "<br>")
-    display(
-        {mime: json.loads(json.dumps(content)), "text/html": f"<p{style}>{html}</p>", "text/plain": text},
-        raw=True,
-    )
+    front.display({mime: json.loads(json.dumps(content)), "text/html": f"<p{style}>{html}</p>", "text/plain": text})

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import torch
 
+from handson.lab import front
 from handson.lab.data import AssetMissing, asset, read_idx
 from handson.lab.drawings import KINDS, drawings
 from handson.lab.photos import NoPhoto, newest_first, photo, save_photo
 from handson.lab.places import workspace
-from handson.lab.reporting import in_notebook
 
 GOODS = ("t-shirts", "trousers", "pullovers", "dresses", "coats", "sandals", "shirts", "sneakers", "bags", "boots")
 """The kinds of Fashion-MNIST, by their label."""
@@ -75,7 +75,7 @@ def your_twenty(first: str, second: str, default: Twenty) -> Twenty:
     if names[0].casefold() == names[1].casefold():  # on some systems the same folder
         raise ValueError(f"The two kinds need two names; both are {names[0]!r}.")
     folders = [workspace() / FOLDER / name for name in names]
-    if in_notebook():
+    if front.connected():
         _show_fields(folders)
     found = [_read_all(folder) for folder in folders]
     counts = " and ".join(f"{len(found[k])} of {names[k]}" for k in (0, 1))
@@ -148,9 +148,7 @@ def _show_fields(folders: list[Path]) -> None:
         places = " and ".join(f"{FOLDER}/{folder.name}" for folder in folders)
         print(f"{reason} Put photos into the folders {places} and run this cell again.")
         return
-    from IPython.display import display
-
-    display(drop_zones({folder.name: _keeper(folder) for folder in folders}))
+    front.show(drop_zones({folder.name: _keeper(folder) for folder in folders}))
 
 
 def _keeper(folder: Path) -> Any:

@@ -13,9 +13,8 @@ from typing import Any
 
 import torch
 
-from handson.lab import style
+from handson.lab import front, style
 from handson.lab.png import Pixels, pixels
-from handson.lab.reporting import in_notebook
 
 _HELP = "Click it, then turn the wheel and drag; keys: + and −, arrows, 0 for the whole."
 _count = itertools.count(1)
@@ -90,6 +89,6 @@ def zoomable(
     if columns < 1 or (said and columns > len(said)):
         raise ValueError(f"A grid of {len(said)} names cannot have {columns} columns.")
     shown = Zoomable(pixels(picture), said, columns, title, alt, width)
-    if not in_notebook():
+    if not front.connected():
         print(shown.alt)
     return shown

@@ -1,6 +1,6 @@
 // A field to drop a photo on: it is scaled down (reduced.js) and sent to the kernel, which saves it.
 function render({ model, el }) {
-  const { what = "photo" } = model.get("state"); // a photo, or a painting
+  const { what = "photo", pixels } = model.get("state"); // a photo, or a painting
   const root = element("div", "handson-photo", el, { "data-lm-suppress-shortcuts": "true" });
   const preview = element("canvas", "handson-photo-preview", root, { width: 96, height: 96, role: "img", "aria-label": `your ${what}` });
   const side = element("div", "handson-photo-side", root);
@@ -17,12 +17,12 @@ function render({ model, el }) {
     root.classList.remove("handson-photo-trouble");
     says.textContent = `Reading ${file.name} …`;
     try {
-      const { blob, preview: picture } = await reduced(file);
+      const { preview: picture, content, buffer } = await reduced(file, pixels);
       drawSquare(preview, picture);
       preview.style.display = "";
       says.textContent = "Saving …";
       patience = setTimeout(() => { says.textContent = `Waiting for the kernel: a cell is running. The ${what} is saved when it is done.`; }, 1500);
-      model.send({ name: file.name }, undefined, [await blob.arrayBuffer()]);
+      model.send({ name: file.name, ...content }, undefined, [buffer]);
     } catch {
       root.classList.add("handson-photo-trouble");
       says.textContent = unreadable(file.name);

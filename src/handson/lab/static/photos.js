@@ -28,9 +28,9 @@ function field(model, parent, kind) {
     clearTimeout(patience);
     for (const file of [...files]) {
       try {
-        const { blob, preview: picture } = await reduced(file);
+        const { preview: picture, content, buffer } = await reduced(file, model.get("state").pixels);
         if (strip.childElementCount < STRIP) drawSquare(element("canvas", "handson-photos-preview", strip, { width: 40, height: 40 }), picture);
-        model.send({ name: file.name, kind }, undefined, [await blob.arrayBuffer()]);
+        model.send({ name: file.name, kind, ...content }, undefined, [buffer]);
       } catch {
         waiting -= 1;
         troubles.push(unreadable(file.name));

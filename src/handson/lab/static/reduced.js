@@ -1,4 +1,5 @@
-// What the fields for photos share: a photo is scaled down here (which also turns it upright), before it is sent.
+// What the fields for photos share: a photo is scaled down here (which also turns it upright), before it is sent: as JPEG, or as
+// bare pixels where Python cannot read JPEG. preview: the canvas; content and buffer: what to send.
 const LONGEST = 1024; // pixels of the longer side that is kept
 
 function element(tag, className, parent, attributes = {}) {
@@ -9,7 +10,7 @@ function element(tag, className, parent, attributes = {}) {
   return made;
 }
 
-async function reduced(file) {
+async function reduced(file, pixels = false) {
   const url = URL.createObjectURL(file);
   try {
     const image = new Image(); // an <img> obeys the camera's rotation
@@ -24,12 +25,24 @@ async function reduced(file) {
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.imageSmoothingQuality = "high";
     context.drawImage(image, 0, 0, canvas.width, canvas.height);
+    if (pixels) return { preview: canvas, ...rgb(context, canvas.width, canvas.height) };
     const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
     if (!blob) throw new Error("no picture");
-    return { blob, preview: canvas };
+    return { preview: canvas, content: {}, buffer: await blob.arrayBuffer() };
   } finally {
     URL.revokeObjectURL(url);
   }
+}
+
+function rgb(context, width, height) { // where Python has no reader for photos: red, green, blue, row by row
+  const rgba = context.getImageData(0, 0, width, height).data;
+  const bytes = new Uint8Array(3 * width * height);
+  for (let from = 0, to = 0; to < bytes.length; from += 4, to += 3) {
+    bytes[to] = rgba[from];
+    bytes[to + 1] = rgba[from + 1];
+    bytes[to + 2] = rgba[from + 2];
+  }
+  return { content: { width, height }, buffer: bytes.buffer };
 }
 
 function unreadable(name) {
