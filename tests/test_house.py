@@ -19,10 +19,10 @@ FLOORS: list[set[str]] = [
     {"workshop", "assets", "environment"},
     {"doctor", "toml"},
     {"problems"},
-    {"lab"},
+    {"lab", "pocket"},
     {"errors"},
 ]
-STANDARD_LIBRARY_ONLY = {"environment", "doctor", "errors"}
+STANDARD_LIBRARY_ONLY = {"environment", "doctor", "errors", "pocket"}
 ALONE = {"lab", "doctor"}
 """Rooms that import nothing else of handson: notebooks carry the first, the second runs as one file."""
 

@@ -1,0 +1,100 @@
+/* Types, the codes of dtypes, and vectors as wide as the machine has them. Freestanding: no libc, no allocation, no state. */
+
+typedef signed char i8;
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef int i32;
+typedef unsigned int u32;
+typedef long long i64;
+typedef unsigned long long u64;
+typedef float f32;
+typedef double f64;
+
+#if defined(_WIN32)
+#define API __declspec(dllexport)
+#else
+#define API __attribute__((visibility("default")))
+#endif
+#define INLINE static inline __attribute__((always_inline))
+#define NOINLINE static __attribute__((noinline))
+#define CAT_(a, b) a##b
+#define CAT(a, b) CAT_(a, b)
+
+/* The codes by which Python and C name a dtype. */
+enum { DT_BOOL, DT_U8, DT_I32, DT_I64, DT_F32, DT_F64 };
+
+#define INF_f32 (__builtin_inff())
+#define INF_f64 (__builtin_inf())
+#define NAN_f32 (__builtin_nanf(""))
+#define NAN_f64 (__builtin_nan(""))
+
+/* Lanes of the widest vector of float32 that the target computes with. */
+#if defined(__AVX512F__)
+#define LANES 16
+#elif defined(__AVX__)
+#define LANES 8
+#else
+#define LANES 4
+#endif
+
+/* Iterations that touch the same index only, or none in common: vectorise without asking. */
+#if defined(__clang__)
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+
+INLINE u32 bits_f32(f32 x) {
+  u32 b;
+  __builtin_memcpy(&b, &x, 4);
+  return b;
+}
+INLINE f32 from_bits_f32(u32 b) {
+  f32 x;
+  __builtin_memcpy(&x, &b, 4);
+  return x;
+}
+INLINE u64 bits_f64(f64 x) {
+  u64 b;
+  __builtin_memcpy(&b, &x, 8);
+  return b;
+}
+INLINE f64 from_bits_f64(u64 b) {
+  f64 x;
+  __builtin_memcpy(&x, &b, 8);
+  return x;
+}
+
+INLINE i64 smaller(i64 a, i64 b) { return a < b ? a : b; }
+INLINE i64 larger(i64 a, i64 b) { return a > b ? a : b; }
+
+/* What compilers call by themselves, where no libc is linked. wasm has instructions for both. */
+#if !defined(__wasm__)
+#if defined(__clang__)
+#define LIBC __attribute__((used, visibility("hidden"), no_builtin))
+#else
+#define LIBC __attribute__((used, visibility("hidden"), optimize("no-tree-loop-distribute-patterns")))
+#endif
+LIBC void *memcpy(void *to, const void *from, __SIZE_TYPE__ n) {
+  u8 *t = (u8 *)to;
+  const u8 *f = (const u8 *)from;
+  while (n--) *t++ = *f++;
+  return to;
+}
+LIBC void *memset(void *to, int value, __SIZE_TYPE__ n) {
+  u8 *t = (u8 *)to;
+  while (n--) *t++ = (u8)value;
+  return to;
+}
+LIBC void *memmove(void *to, const void *from, __SIZE_TYPE__ n) {
+  u8 *t = (u8 *)to;
+  const u8 *f = (const u8 *)from;
+  if (t <= f)
+    while (n--) *t++ = *f++;
+  else
+    while (n--) t[n] = f[n];
+  return to;
+}
+#endif

@@ -1,0 +1,18 @@
+/* handson.pocket: every loop of the library, as one translation unit. See README.md for what is exported. */
+
+#include "base.h"
+#include "cpu.h"
+#include "vecmath.h"
+
+#if __has_include("elementwise.h")
+#include "elementwise.h"
+#endif
+#if __has_include("reduce.h")
+#include "reduce.h"
+#endif
+#if __has_include("index.h")
+#include "index.h"
+#endif
+#if __has_include("random.h")
+#include "random.h"
+#endif

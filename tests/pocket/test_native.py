@@ -1,0 +1,53 @@
+"""The library of kernels is found, or compiled once, or its absence is explained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from handson.errors import HandsonError
+from handson.pocket import native
+
+
+def test_the_library_loads_and_knows_the_processor() -> None:
+    library = native.library()
+    assert library.hp_cpu_level() == native.processor_level()
+
+
+def test_it_is_compiled_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HANDSON_CACHE", str(tmp_path))
+    first = native._compiled_once("probe.c", "probe", ())
+    assert "compiling probe.c" in capsys.readouterr().err
+    assert native._compiled_once("probe.c", "probe", ()) == first
+    assert native._compiled_once("probe.c", "probe", ("-O1",)) != first
+    assert capsys.readouterr().err.count("compiling") == 1
+
+
+def test_without_a_compiler_there_is_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANDSON_CACHE", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(HandsonError, match=r"no C compiler.*\n.*apt install gcc.*wheel"):
+        native.compiled(0)
+
+
+def test_a_compiler_that_does_not_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANDSON_CACHE", str(tmp_path))
+    monkeypatch.setenv("HANDSON_CC", "no-such-compiler")
+    with pytest.raises(HandsonError, match=r"'no-such-compiler' does not run"):
+        native.compiled(0)
+
+
+def test_what_the_compiler_refuses_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANDSON_CACHE", str(tmp_path))
+    with pytest.raises(HandsonError, match=r"--no-such-flag"):
+        native._compiled_once("probe.c", "probe", ("--no-such-flag",))
+
+
+def test_names_of_libraries() -> None:
+    assert native.library_name(3, "linux", "x86_64") == "pocket-linux-x86_64-v3.so"
+    assert native.library_name(0, "darwin", "aarch64") == "pocket-macos-aarch64.dylib"
+    assert native.library_name(0, "win32", "aarch64") == "pocket-windows-aarch64.dll"
