@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import io
+import json
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import torch
 from PIL import Image
 
+from handson.lab import front
+from handson.lab import image as image_module
 from handson.lab.figure import bars
 from handson.lab.gif import gif
 from handson.lab.image import images, save_picture, show
@@ -253,3 +259,43 @@ def test_a_still_is_as_wide_as_wanted_and_has_no_more_colors_than_wanted(
     with Image.open(tmp_path / "pictures" / "wall.png") as still:
         assert abs(still.width - 600) <= 1
         assert len(still.convert("RGB").getcolors(100_000) or []) <= 16
+
+
+def test_without_vl_convert_a_drawing_is_saved_as_svg_and_said_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(image_module, "stills_can_be_drawn", lambda: False)
+    save_picture("grid.png", images([torch.zeros(4, 4)] * 2, ["a", "b"]))
+    assert "Saved pictures/grid.svg" in capsys.readouterr().out
+    drawn = (folder / "grid.svg").read_text(encoding="utf-8")
+    assert ElementTree.fromstring(drawn).tag.endswith("svg")
+    save_picture("bars.png", bars({"a": 1.0}))
+    said = capsys.readouterr().out
+    assert "Saved pictures/bars.json" in said
+    assert "vl-convert" in said
+
+
+def test_without_pillow_a_photo_is_saved_as_png_and_said_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(image_module, "pillow", lambda: None)
+    save_picture("photo.jpg", torch.rand(4, 6, 3))
+    assert "Saved pictures/photo.png" in capsys.readouterr().out
+    assert decoded((folder / "photo.png").read_bytes()).shape == (4, 6, 3)
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_page_is_handed_what_was_saved_and_told_what_was_wanted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(front, "_send", lambda text: sent.append(json.loads(text)))
+    monkeypatch.setattr(image_module, "stills_can_be_drawn", lambda: False)
+    save_picture("grid.png", images(torch.zeros(4, 4)), across=640)
+    save_picture("cat.gif", [torch.zeros(4, 4), torch.ones(4, 4)])
+    drawing, animation = (message for message in sent if message["type"] == "file")
+    assert (drawing["name"], drawing["mime"]) == ("grid.svg", "image/svg+xml")
+    assert drawing["as"] == {"name": "grid.png", "mime": "image/png", "width": 640}
+    assert (animation["name"], animation["mime"], "as" in animation) == ("cat.gif", "image/gif", False)
+    assert base64.b64decode(animation["data"]).startswith(b"GIF89a")
+    assert "Saved grid.png: your browser makes it" in capsys.readouterr().out

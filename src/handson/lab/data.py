@@ -57,7 +57,7 @@ def files_in(index: Mapping[str, Any], name: str) -> dict[str, Path]:
 
 
 def digits() -> Digits:
-    """MNIST if it was fetched, otherwise the digits that come with scikit-learn, enlarged to 28 × 28; says which.
+    """MNIST if it was fetched, otherwise the digits that come with handson, enlarged to 28 × 28; says which.
 
     MNIST: LeCun, Cortes, Burges 1998. Embedded: UCI Optical Recognition of Handwritten Digits, Alpaydin, Kaynak 1998.
     """
@@ -65,7 +65,7 @@ def digits() -> Digits:
         files = asset("mnist")
     except AssetMissing:
         print(
-            "Data: 1,797 small digits that come with scikit-learn. "
+            "Data: 1,797 small digits that come with handson. "
             "`handson fetch mnist` in a terminal (12 MB) brings 70,000 real ones; then restart this lesson."
         )
         return embedded_digits()
@@ -82,13 +82,13 @@ def digits() -> Digits:
 def cat(size: int = 200) -> torch.Tensor:
     """A cat's portrait, float (size, size, 3) in 0..1; says which.
 
-    The fetched asset `cat`, otherwise Chelsea, who comes with scikit-image.
+    The fetched asset `cat`, otherwise Chelsea, who comes with handson.
     """
     try:
         (file,) = asset("cat").values()
     except AssetMissing:
         print(
-            "Photo: Chelsea, the cat that comes with scikit-image. "
+            "Photo: Chelsea, the cat that comes with handson. "
             "`handson fetch cat` in a terminal brings another portrait; then restart this lesson."
         )
         return sample_photo("chelsea", size)
@@ -125,16 +125,10 @@ def _resized(picture: torch.Tensor, size: int) -> torch.Tensor:
     return resized[0].permute(1, 2, 0).clamp(0, 1)
 
 
-_SAMPLES = {
-    "astronaut": "skimage/data/astronaut.png",
-    "chelsea": "skimage/data/chelsea.png",
-    "china": "sklearn/datasets/images/china.jpg",
-    "coffee": "skimage/data/coffee.png",
-    "flower": "sklearn/datasets/images/flower.jpg",
-    "hubble": "skimage/data/hubble_deep_field.jpg",
-    "rocket": "skimage/data/rocket.jpg",
-}
-"""Photos that come with scikit-image and scikit-learn: public domain or CC0, but china and flower (CC BY 2.0)."""
+SAMPLES = ("astronaut.webp", "chelsea.webp", "china.jpg", "coffee.webp", "flower.jpg", "hubble.jpg", "rocket.jpg")
+"""Photos that come with handson: public domain or CC0, but china and flower (CC BY 2.0; see embedded/README.md)."""
+SAMPLES_ASSET = "sample-photos"
+"""Where the lesson page keeps them, whose browser has read them before Python starts."""
 
 
 def sample_photo(name: str, size: int | None = 512) -> torch.Tensor:
@@ -142,11 +136,17 @@ def sample_photo(name: str, size: int | None = 512) -> torch.Tensor:
 
     name: astronaut, chelsea (a cat), china (a temple), coffee, flower, hubble (galaxies) or rocket.
     """
-    if name not in _SAMPLES:
-        raise KeyError(f"There is no photo {name!r}. There are: {', '.join(_SAMPLES)}.")
-    package, _, rest = _SAMPLES[name].partition("/")
-    with importlib.resources.as_file(importlib.resources.files(package) / rest) as path:
-        return photo(path, size)
+    files = {file.partition(".")[0]: file for file in SAMPLES}
+    if name not in files:
+        raise KeyError(f"There is no photo {name!r}. There are: {', '.join(files)}.")
+    if SAMPLES_ASSET in _index():
+        return photo(asset(SAMPLES_ASSET)[files[name]], size)
+    return photo(embedded(files[name]), size)
+
+
+def embedded(file: str) -> bytes:
+    """A file of the data that comes with handson."""
+    return (importlib.resources.files("handson.lab") / "embedded" / file).read_bytes()
 
 
 def _index() -> dict[str, Any]:
@@ -163,9 +163,8 @@ def read_idx(path: Path) -> torch.Tensor:
 
 
 def embedded_digits() -> Digits:
-    """The 1,797 digits of 8 × 8 that come with scikit-learn, enlarged to 28 × 28: 1,437 to learn from, 360 to test."""
-    packed = (importlib.resources.files("sklearn") / "datasets" / "data" / "digits.csv.gz").read_bytes()
-    lines = gzip.decompress(packed).decode("ascii").splitlines()
+    """The 1,797 digits of 8 × 8 that come with handson, enlarged to 28 × 28: 1,437 to learn from, 360 to test."""
+    lines = gzip.decompress(embedded("digits.csv.gz")).decode("ascii").splitlines()
     rows = torch.tensor([[int(float(value)) for value in line.split(",")] for line in lines])
     small = rows[:, :64].float().reshape(-1, 1, 8, 8) / 16
     large = torch.nn.functional.interpolate(small, size=(20, 20), mode="bilinear", align_corners=False)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import functools
-import io
+import struct
 from collections.abc import Sequence
-from typing import Any
 
+import torch
+
+from handson.lab.palette import Color, indexed, palette_of
 from handson.lab.png import Pixels
 
 _LARGEST = 1_500_000
 """Bytes that a GIF should not pass: what messengers and slides take without a thought."""
-_ATTEMPTS = ((256, 8.0, 1), (256, 0.0, 1), (96, 0.0, 1), (96, 0.0, 2), (64, 0.0, 3))
-"""Colours, strength of the dither (of 255) and stride over the frames, tried in this order until the file is small."""
+_ATTEMPTS = ((255, 8.0, 1), (255, 0.0, 1), (96, 0.0, 1), (96, 0.0, 2), (64, 0.0, 3))
+"""Colours, strength of the dither (of 255) and stride over the frames, tried in this order until the file is small.
+One number of 256 is left for what does not change."""
+_MOST_CODES = 4096
 
 
 def gif(frames: Sequence[Pixels], fps: float = 10, hold: float = 2.0, largest: int = _LARGEST) -> tuple[bytes, str]:
@@ -21,6 +25,7 @@ def gif(frames: Sequence[Pixels], fps: float = 10, hold: float = 2.0, largest: i
     The palette is of the frames together, the last ones counting most. Where the file would pass `largest` bytes, the
     dither goes first, then colours, then every second frame; the text says which, or is empty. Dithering is ordered
     (Bayer 1973): what does not change between two frames does not change in the file, unlike with error diffusion.
+    Format: CompuServe, Graphics Interchange Format, version 89a (1990).
     """
     if not frames:
         raise ValueError("There is no frame to save: the list is empty.")
@@ -38,52 +43,94 @@ def gif(frames: Sequence[Pixels], fps: float = 10, hold: float = 2.0, largest: i
 
 
 def _encode(frames: Sequence[Pixels], colors: int, strength: float, fps: float, hold: float) -> bytes:
-    from PIL import Image
-
-    pictures = [_dithered(f, strength) for f in frames]
-    palette = _palette(pictures, colors)
-    indexed = [p.quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
-    usual = max(20, round(1000 / fps))
-    file = io.BytesIO()
-    indexed[0].save(
-        file, "GIF", save_all=True, append_images=indexed[1:], loop=0, optimize=False, disposal=1,
-        duration=[usual] * (len(indexed) - 1) + [max(usual, round(hold * 1000))],
-    )  # fmt: skip
-    return file.getvalue()
-
-
-def _palette(pictures: Sequence[Any], colors: int) -> Any:
-    """The palette of up to eight of the pictures, the last among them twice."""
-    from PIL import Image
-
-    chosen = [*pictures[:: max(1, len(pictures) // 6)][:6], pictures[-1], pictures[-1]]
-    width, height = chosen[0].size
-    strip = Image.new("RGB", (width, height * len(chosen)))
-    for n, picture in enumerate(chosen):
-        strip.paste(picture, (0, n * height))
-    return strip.quantize(colors, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
+    width, height = frames[0].width, frames[0].height
+    # Up to eight of the frames, the last one among them twice.
+    palette = palette_of([*frames[:: max(1, len(frames) // 6)][:6], frames[-1], frames[-1]], colors)
+    thresholds = _thresholds(width, height, strength) if strength else None
+    bits = max(2, len(palette).bit_length())  # the number after the last color means: as before
+    usual = max(2, round(100 / fps))
+    delays = [usual] * (len(frames) - 1) + [max(usual, round(hold * 100))]
+    parts = [_beginning(width, height, palette, bits)]
+    before: torch.Tensor | None = None
+    for frame, delay in zip(frames, delays, strict=True):
+        now = indexed(frame, palette, thresholds)
+        parts.append(_image(now, before, len(palette), bits, delay))
+        before = now
+    return b"".join([*parts, b";"])
 
 
-def _dithered(frame: Pixels, strength: float) -> Any:
-    """The frame as a PIL image in RGB, each pixel brightened or darkened by its place in Bayer's matrix."""
-    from PIL import Image, ImageChops
+def _beginning(width: int, height: int, palette: Sequence[Color], bits: int) -> bytes:
+    """Size and palette, and that it runs for ever."""
+    table = b"".join(bytes(color) for color in palette).ljust(3 << bits, b"\0")
+    screen = struct.pack("<HHBBB", width, height, 0xF0 | (bits - 1), 0, 0)
+    return b"GIF89a" + screen + table + b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
 
-    mode = {1: "L", 3: "RGB", 4: "RGBA"}[frame.channels]
-    picture = Image.frombytes(mode, (frame.width, frame.height), frame.data).convert("RGB")
-    if not strength:
-        return picture
-    return ImageChops.add(picture, _thresholds(frame.width, frame.height, strength), offset=-128)
+
+def _image(now: torch.Tensor, before: torch.Tensor | None, same: int, bits: int, delay: int) -> bytes:
+    """One frame: the part of it that is not as `before`, and in that part the number `same` for what is."""
+    top, left, height, width = 0, 0, *now.shape
+    if before is not None:
+        changed = now != before
+        top, height = _extent(changed.any(1).tolist())
+        left, width = _extent(changed.any(0).tolist())
+        part, kept = now[top : top + height, left : left + width], changed[top : top + height, left : left + width]
+        now = torch.where(kept, part, torch.full_like(part, same))
+    control = struct.pack("<BBBBHBB", 0x21, 0xF9, 4, 0x04 | (before is not None), delay, same, 0)
+    place = struct.pack("<BHHHHB", 0x2C, left, top, width, height, 0)
+    packed = _lzw(bytes(now.flatten().tolist()), bits)
+    blocks = [bytes([len(packed[i : i + 255])]) + packed[i : i + 255] for i in range(0, len(packed), 255)]
+    return control + place + bytes([bits]) + b"".join(blocks) + b"\0"
+
+
+def _extent(changed: Sequence[bool]) -> tuple[int, int]:
+    """Where the true ones begin, and how far they reach; (0, 1) where none is."""
+    if not any(changed):
+        return 0, 1
+    first = changed.index(True)
+    return first, len(changed) - list(reversed(changed)).index(True) - first
+
+
+def _lzw(numbers: bytes, bits: int) -> bytes:
+    """`numbers`, each below 2**bits, as GIF packs them (Welch, 1984, with codes that grow from bits + 1 to 12 bits)."""
+    clear = 1 << bits
+    known: dict[int, int] = {}
+    unused, size = clear + 2, bits + 1
+    packed, buffer, filled = bytearray(), clear, size
+    code = numbers[0]
+    for number in numbers[1:]:
+        key = code << 8 | number
+        if key in known:
+            code = known[key]
+            continue
+        buffer |= code << filled
+        filled += size
+        if unused < _MOST_CODES:
+            known[key] = unused
+            size += unused >> size
+            unused += 1
+        else:
+            buffer |= clear << filled
+            filled += size
+            known.clear()
+            unused, size = clear + 2, bits + 1
+        code = number
+        if filled >= 512:
+            packed += (buffer & ((1 << 512) - 1)).to_bytes(64, "little")
+            buffer >>= 512
+            filled -= 512
+    buffer |= code << filled
+    filled += size
+    size += (unused >> size) & (size < 12)
+    buffer |= (clear + 1) << filled
+    return bytes(packed + buffer.to_bytes((filled + size + 7) // 8, "little"))
 
 
 @functools.cache
-def _thresholds(width: int, height: int, strength: float) -> Any:
-    """An RGB image of Bayer's 8 × 8 matrix, tiled, from 128 - strength / 2 to 128 + strength / 2."""
-    from PIL import Image
-
-    matrix = _bayer(3)
-    rows = [bytes(round(128 + strength * ((v + 0.5) / 64 - 0.5)) for v in row) * (width // 8 + 1) for row in matrix]
-    tiled = b"".join(rows[y % 8][:width] for y in range(height))
-    return Image.frombytes("L", (width, height), tiled).convert("RGB")
+def _thresholds(width: int, height: int, strength: float) -> torch.Tensor:
+    """Bayer's 8 × 8 matrix, tiled, from -strength / 2 to strength / 2: (height, width, 1)."""
+    matrix = (torch.tensor(_bayer(3)).float() + 0.5) / 64 - 0.5
+    tiled = matrix.repeat(height // 8 + 1, width // 8 + 1)[:height, :width]
+    return (strength * tiled)[..., None]
 
 
 def _bayer(order: int) -> list[list[int]]:

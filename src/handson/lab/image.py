@@ -10,15 +10,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from handson.lab import front, style
+from handson.lab.decoding import rgb_of
 from handson.lab.gif import gif
+from handson.lab.palette import fewer_colors
 from handson.lab.photos import why
+from handson.lab.pillow import pillow
 from handson.lab.places import workspace
-from handson.lab.png import Pixels, fewer_colors, pixels, several
+from handson.lab.png import Pixels, pixels, several
 from handson.lab.style import Theme
-from handson.lab.vegalite import Figure, Still, vl_convert
+from handson.lab.vegalite import VEGA_LITE_MIME, Figure, Still, stills_can_be_drawn, vl_convert
 
 _GAP = 14
 _LINE = 21
@@ -28,6 +31,9 @@ _ACROSS = 700
 _PROJECTOR = 1920
 _FOLDER = "pictures"
 _OURS = ".made.json"
+_MIMES = {
+    ".gif": "image/gif", ".jpg": "image/jpeg", ".json": VEGA_LITE_MIME, ".png": "image/png", ".svg": "image/svg+xml",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -204,6 +210,8 @@ def save_picture(
     of them (frames), or what `plot`, `bars`, `images` … return, which is drawn `across` pixels wide, by default as wide
     as a projector shows. fps: frames per second; the last one is held for 2 s. colors: of a .png, at most so many, 2 to
     256 (256 suits photos side by side, and makes the file a third as large); by default all of them.
+    Where neither vl-convert nor Pillow is installed, as on the lesson page, a drawing is written as .svg and a .jpg as
+    .png, and said so; the page's browser makes of it what was asked for.
     A rerun replaces the picture that the last run saved; a file that anybody changed or put there stays, and the new
     one gets a number. Where it cannot be saved, it is shown and the reason said.
     Raises ValueError for another ending, and for colors that do not fit.
@@ -217,33 +225,61 @@ def save_picture(
         )
     if colors is not None and (ending != ".png" or not 2 <= colors <= 256):
         raise ValueError(f"colors is for a .png, 2 to 256 of them; {name!r} was asked for with {colors}.")
-    remark = ""
     if frames:
-        content, remark = gif([pixels(frame) for frame in picture], fps)
+        shots = [pixels(frame) for frame in picture]
+        made = _Made(ending, *gif(shots, fps), shots[0].width)
     elif isinstance(picture, (Figure, Images)):
-        content = _drawn(picture, across)
+        made = _drawn(picture, across, ending, colors)
     else:
-        content = pixels(picture).png(1 if ending == ".jpg" else 9)
-    natural = int.from_bytes(content[16:20], "big") if not frames else int.from_bytes(content[6:8], "little")
-    if ending == ".jpg":
-        content = _jpeg(content)
-    elif colors:
-        content = fewer_colors(content, colors)
+        made = _photo(pixels(picture), ending, colors)
     if isinstance(picture, (Figure, Images)):
         show(picture)  # in the colors of the page, which a still cannot follow
     else:
-        _show_file(content, ending, natural, alt or f"{Path(name).stem.replace('_', ' ')}.")
+        _show_file(made, alt or f"{Path(name).stem.replace('_', ' ')}.")
     try:
-        path = _write(workspace() / _FOLDER, Path(name).stem, ending, content)
+        path = _write(workspace() / _FOLDER, Path(name).stem, made.ending, made.content)
     except OSError as error:
         print(f"Not saved: {why(error)}")
         return
-    print(f"Saved {_FOLDER}/{path.name} ({len(content) / 1000:,.0f} kB{', ' + remark if remark else ''}).")
+    wanted = None
+    if made.ending != ending:
+        wanted = {"name": f"{path.stem}{ending}", "mime": _MIMES[ending], "width": made.width}
+    front.hand_over(path.name, _MIMES[made.ending], made.content, wanted)
+    if wanted and front.on_page():
+        print(f"Saved {wanted['name']}: your browser makes it. It is among your files.")
+        return
+    remark = f", {made.remark}" if made.remark else ""
+    print(f"Saved {_FOLDER}/{path.name} ({len(made.content) / 1000:,.0f} kB{remark}).")
 
 
-def _drawn(picture: Figure | Images, across: int) -> bytes:
-    width = int.from_bytes(picture.png(1)[16:20], "big")
-    return picture.png(across / width)
+class _Made(NamedTuple):
+    """A file to be saved. `ending` may be another than was asked for; `width` is in pixels, of what was asked for."""
+
+    ending: str
+    content: bytes
+    remark: str
+    width: int
+
+
+def _photo(picture: Pixels, ending: str, colors: int | None) -> _Made:
+    if ending != ".jpg":
+        return _Made(ending, fewer_colors(picture, colors) if colors else picture.png(9), "", picture.width)
+    if pillow() is None:
+        return _Made(".png", picture.png(), "for a .jpg is written by Pillow, which is not installed", picture.width)
+    return _Made(ending, _jpeg(picture), "", picture.width)
+
+
+def _drawn(picture: Figure | Images, across: int, ending: str, colors: int | None) -> _Made:
+    if stills_can_be_drawn():
+        width = int.from_bytes(picture.png(1)[16:20], "big")
+        content = picture.png(across / width)
+        if ending == ".jpg" or colors:
+            return _photo(rgb_of(content), ending, colors)
+        return _Made(ending, content, "", across)
+    remark = "for stills are drawn by vl-convert, which is not installed"
+    if isinstance(picture, Images):
+        return _Made(".svg", picture.svg().encode(), remark, across)
+    return _Made(".json", json.dumps(picture.spec).encode(), f"a Vega-Lite description, {remark}", across)
 
 
 def _write(folder: Path, stem: str, ending: str, content: bytes) -> Path:
@@ -269,24 +305,24 @@ def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _jpeg(content: bytes) -> bytes:
-    """A PNG file as a JPEG file, on white where it is transparent."""
+def _jpeg(picture: Pixels) -> bytes:
+    """A picture as a JPEG file, on white where it is transparent."""
     from PIL import Image
 
     file = io.BytesIO()
-    with Image.open(io.BytesIO(content)) as picture:
-        shown = picture.convert("RGBA")
+    with Image.open(io.BytesIO(picture.png(1))) as opened:
+        shown = opened.convert("RGBA")
         flat = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown).convert("RGB")
     flat.save(file, "JPEG", quality=90, optimize=True)
     return file.getvalue()
 
 
-def _show_file(content: bytes, ending: str, natural: int, alt: str) -> None:
-    """Show a saved file; `natural` is its width in pixels."""
+def _show_file(made: _Made, alt: str) -> None:
+    """Show a saved file."""
     if not front.connected():
         return
-    kind = {".jpg": "jpeg"}.get(ending, ending[1:])
-    url = f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+    natural = made.width
+    url = f"data:{_MIMES[made.ending]};base64,{base64.b64encode(made.content).decode('ascii')}"
     width = natural * max(1, _ALONE // natural) if natural < _ALONE else min(natural, _ACROSS)
     look = "display:block;max-width:100%;height:auto;margin:6px 0;border-radius:4px"
     image = f'<img src="{url}" alt="{escape(alt)}" width="{width}" style="{look}">'

@@ -11,7 +11,10 @@ from typing import Any
 import torch
 
 from handson.lab import front
+from handson.lab.decoding import PNG_BEGINS, UnreadableError, decoded
+from handson.lab.pillow import pillow
 from handson.lab.places import workspace
+from handson.lab.resizing import at_most, middle_square
 
 _MOST_PIXELS = 50_000_000
 """Of a photo that has to be decoded whole: 150 MB in memory."""
@@ -33,11 +36,14 @@ def photo(source: str | Path | bytes, size: int | None = 200) -> torch.Tensor:
     """A photo, upright, as float (size, size, 3) in 0..1: its middle square; `size=None`: the whole of it, (H, W, 3).
 
     source: a path, or the bytes of a file, in any format Pillow reads (JPEG, PNG, WebP, GIF, TIFF, BMP). Rotation by
-    EXIF is applied, transparency lies on white, grey, CMYK and 16 bit become RGB. Raises NoPhoto.
+    EXIF is applied, transparency lies on white, grey, CMYK and 16 bit become RGB. Where Pillow is not installed, as on
+    the lesson page, whose browser reads photos, only PNG and PPM. Raises NoPhoto.
     """
+    content, name = _read(source)
+    if pillow() is None:
+        return _without_pillow(content, name, size)
     from PIL import Image, ImageOps
 
-    content, name = _read(source)
     image = _open(content, name)
     if size is not None:
         _decode_small(image, size)
@@ -49,10 +55,31 @@ def photo(source: str | Path | bytes, size: int | None = 200) -> torch.Tensor:
     if size is not None:
         upright = ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS)
     elif max(upright.size) > _LONGEST_SIDE:
-        print(f"{name} has {upright.width} × {upright.height} pixels; reduced to {_LONGEST_SIDE} on its longer side.")
+        _say_reduced(name, upright.width, upright.height)
         upright.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE), Image.Resampling.LANCZOS)
     values = torch.frombuffer(bytearray(upright.tobytes()), dtype=torch.uint8)
     return values.reshape(upright.height, upright.width, 3).float() / 255
+
+
+def _without_pillow(content: bytes, name: str, size: int | None) -> torch.Tensor:
+    try:
+        picture = decoded(content)
+    except UnreadableError as error:
+        raise NoPhoto(f"{name} cannot be read: {error}. Drop the photo on the lesson's field.") from None
+    if picture.width * picture.height > _MOST_PIXELS:
+        raise _too_many_pixels(name, picture.width * picture.height, _MOST_PIXELS)
+    shape = picture.height, picture.width, picture.channels
+    values = torch.frombuffer(bytearray(picture.data), dtype=torch.uint8).reshape(shape).float() / 255
+    if picture.channels == 4:
+        opacity = values[..., 3:]
+        values = values[..., :3] * opacity + (1 - opacity)
+    if picture.channels == 1:
+        values = values.expand(-1, -1, 3)
+    if size is not None:
+        return middle_square(values, size)
+    if max(shape[:2]) > _LONGEST_SIDE:
+        _say_reduced(name, *shape[1::-1])
+    return at_most(values, _LONGEST_SIDE)
 
 
 def your_photo(default: Any, size: int | None = 200) -> torch.Tensor:
@@ -94,7 +121,7 @@ def save_photo(name: str, content: bytes, folder: Path) -> Path:
     """
     photo(content, 8)
     stem = re.sub(r"[^\w-]+", "-", Path(name.replace("\\", "/")).stem).strip("-")[:60] or "photo"
-    ending = ".png" if content.startswith(b"\x89PNG") else ".jpg"
+    ending = ".png" if content.startswith(PNG_BEGINS) else ".jpg"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = next(
@@ -151,11 +178,19 @@ def _open(content: bytes, name: str) -> Any:
     reducible = image.format == "JPEG" and not image.info.get("progressive")
     most = _MOST_PIXELS_REDUCED if reducible else _MOST_PIXELS
     if image.width * image.height > most:
-        raise NoPhoto(
-            f"{name} has {image.width * image.height / 1e6:,.0f} million pixels; at most {most / 1e6:.0f} million fit "
-            "into the memory of a small laptop. Save a smaller copy of it (a screenshot will do)."
-        )
+        raise _too_many_pixels(name, image.width * image.height, most)
     return image
+
+
+def _too_many_pixels(name: str, found: int, most: int) -> NoPhoto:
+    return NoPhoto(
+        f"{name} has {found / 1e6:,.0f} million pixels; at most {most / 1e6:.0f} million fit into the memory of a "
+        "small laptop. Save a smaller copy of it (a screenshot will do)."
+    )
+
+
+def _say_reduced(name: str, width: int, height: int) -> None:
+    print(f"{name} has {width} × {height} pixels; reduced to {_LONGEST_SIDE} on its longer side.")
 
 
 def _decode_small(image: Any, size: int) -> None:

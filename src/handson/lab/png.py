@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import struct
 import zlib
 from collections.abc import Sequence
@@ -14,8 +13,7 @@ import torch
 
 _COLOR_TYPES = {1: 0, 3: 2, 4: 6}
 """PNG's colour type for each number of channels: grey, RGB, RGBA."""
-_SMALL_ENOUGH = 240
-"""Pixels of the longer side of what a palette is chosen from."""
+_PALETTE = 3
 _BYTES_AS_FLOAT = 16.0
 """A float picture with values above this holds 0..255, not 0..1 with some overshoot."""
 
@@ -29,36 +27,33 @@ class Pixels:
     channels: int
     data: bytes
 
+    def rgb(self) -> Pixels:
+        """The same picture in red, green and blue; transparency is left out."""
+        if self.channels == 3:
+            return self
+        planes = [self.data[c :: self.channels] for c in range(3)] if self.channels == 4 else [self.data] * 3
+        return Pixels(self.width, self.height, 3, interleaved(planes))
+
     def png(self, level: int = 6) -> bytes:
         """The picture as a PNG file (W3C PNG specification, third edition); `level` is zlib's, 1 fast to 9 small."""
-        stride = self.width * self.channels
-        rows = b"".join(b"\0" + self.data[i : i + stride] for i in range(0, len(self.data), stride))
-        header = struct.pack(">IIBBBBB", self.width, self.height, 8, _COLOR_TYPES[self.channels], 0, 0, 0)
-        return (
-            b"\x89PNG\r\n\x1a\n"
-            + _chunk(b"IHDR", header)
-            + _chunk(b"IDAT", zlib.compress(rows, level))
-            + _chunk(b"IEND", b"")
-        )
+        return _file(self.width, self.height, _COLOR_TYPES[self.channels], self.data, level)
 
     def data_url(self, level: int = 6) -> str:
         """The PNG as a data: URL."""
         return "data:image/png;base64," + base64.b64encode(self.png(level)).decode("ascii")
 
 
-def fewer_colors(content: bytes, colors: int) -> bytes:
-    """A PNG file with at most `colors` (2 to 256) colors, chosen for it: photos take about a third of the bytes."""
-    from PIL import Image
+def interleaved(planes: Sequence[bytes]) -> bytes:
+    """One byte of each plane in turn."""
+    joined = bytearray(len(planes) * len(planes[0]))
+    for channel, plane in enumerate(planes):
+        joined[channel :: len(planes)] = plane
+    return bytes(joined)
 
-    with Image.open(io.BytesIO(content)) as picture:
-        whole = picture.convert("RGB")
-    small = whole.copy()
-    small.thumbnail((_SMALL_ENOUGH, _SMALL_ENOUGH))  # k-means over all pixels takes half a minute
-    palette = small.quantize(colors, method=Image.Quantize.MEDIANCUT, kmeans=1)
-    indexed = whole.quantize(palette=palette, dither=Image.Dither.NONE)
-    file = io.BytesIO()
-    indexed.save(file, "PNG", optimize=True)
-    return file.getvalue()
+
+def indexed_png(width: int, height: int, numbers: bytes, palette: bytes) -> bytes:
+    """A PNG file of numbers, one for each pixel, into a palette of at most 256 colors, three bytes each."""
+    return _file(width, height, _PALETTE, numbers, 9, _chunk(b"PLTE", palette))
 
 
 def pixels(picture: Any) -> Pixels:
@@ -121,6 +116,14 @@ def _rows_columns_channels(picture: torch.Tensor) -> torch.Tensor:
         if len(shape) == 3 and shape[0] in (1, 3):
             return picture.permute(1, 2, 0)
     raise ValueError(f"A picture has the shape (H, W), (H, W, 3) or (3, H, W); this one has {shape}.")
+
+
+def _file(width: int, height: int, color_type: int, data: bytes, level: int, before: bytes = b"") -> bytes:
+    stride = len(data) // height
+    rows = b"".join(b"\0" + data[i : i + stride] for i in range(0, len(data), stride))
+    header = struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0)
+    content = _chunk(b"IDAT", zlib.compress(rows, level))
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + before + content + _chunk(b"IEND", b"")
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

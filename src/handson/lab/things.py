@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 
 from handson.lab.data import AssetMissing, asset, embedded_digits
+from handson.lab.decoding import rgb_of
 from handson.lab.zoo.cifar import CLASSES
 
 _TRAIN = (0, 1, 2, 3, 4, 5)
@@ -65,11 +66,8 @@ def _labels(path: Path) -> torch.Tensor:
 
 def _rows(path: Path) -> torch.Tensor:
     """The pictures in a PNG with one of them, 32 × 32, in each row."""
-    from PIL import Image
-
-    with Image.open(path) as sheet:
-        content = bytearray(sheet.convert("RGB").tobytes())
-    return torch.frombuffer(content, dtype=torch.uint8).reshape(-1, 32, 32, 3)
+    content = rgb_of(path.read_bytes()).data
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8).reshape(-1, 32, 32, 3)
 
 
 def _digits_as_things() -> Things:

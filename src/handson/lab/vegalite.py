@@ -5,6 +5,7 @@ Source: the Vega-Lite v5 specification, https://vega.github.io/vega-lite/docs/sp
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -95,6 +96,11 @@ def _narrowed(width: int) -> list[dict[str, Any]]:
     fitting = f"max({_NARROWEST}, min({width}, windowSize()[0] - {_BESIDE}))"
     signal = {"name": "width", "init": fitting, "on": [{"update": fitting, "events": "window:resize"}]}
     return [{"op": "remove", "path": "/width"}, {"op": "add", "path": "/signals/0", "value": signal}]
+
+
+def stills_can_be_drawn() -> bool:
+    """Whether vl-convert is installed."""
+    return importlib.util.find_spec("vl_convert") is not None
 
 
 def vl_convert() -> Any:
