@@ -98,3 +98,24 @@ LIBC void *memmove(void *to, const void *from, __SIZE_TYPE__ n) {
   return to;
 }
 #endif
+
+/* Offsets of loads in hot loops: as wide as a pointer, so that wasm32 need not narrow them. */
+typedef __INTPTR_TYPE__ place;
+
+/* Register tiles of the two kernels in tile.h, by how many vector registers there are. */
+#if LANES == 16 /* 32 */
+#define TILE_ROWS 8
+#define TILE_VECTORS 3
+#elif LANES == 8 /* 16, multiplication fused with addition */
+#define TILE_ROWS 4
+#define TILE_VECTORS 3
+#elif defined(__aarch64__) /* 32 */
+#define TILE_ROWS 8
+#define TILE_VECTORS 2
+#else /* 16 */
+#define TILE_ROWS 4
+#define TILE_VECTORS 2
+#endif
+
+/* What a tile of results begins with: nothing, what lies in its place, or a number for each row. */
+enum { FROM_ZERO, FROM_C, FROM_BIAS };

@@ -16,3 +16,11 @@
 #if __has_include("random.h")
 #include "random.h"
 #endif
+
+#define REAL f32
+#define WIDE LANES
+#include "floats.h"
+
+#define REAL f64
+#define WIDE (LANES / 2)
+#include "floats.h"

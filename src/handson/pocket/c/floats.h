@@ -1,0 +1,8 @@
+/* What exists for float32 and float64 alike. pocket.c includes this twice, with REAL and WIDE (lanes of a vector) set. */
+
+#define F(name) CAT(name, CAT(_, REAL))
+#include "tile.h"
+#include "gemm.h"
+#undef F
+#undef REAL
+#undef WIDE
