@@ -3,6 +3,7 @@
 #define F(name) CAT(name, CAT(_, REAL))
 #include "tile.h"
 #include "gemm.h"
+#include "conv.h"
 #undef F
 #undef REAL
 #undef WIDE

@@ -1,0 +1,314 @@
+/* Convolution in two dimensions and its gradients: any stride, dilation, padding and groups.
+ *
+ * An image is copied once into `planes`: with its padding, and for a stride s split by phase (the pixels whose row and column
+ * leave the same remainder by s), so that what a tap of the kernel sees is a shifted view of one plane. All three directions
+ * are then the kernels of tile.h with a table of offsets; no matrix of patches is written. Planes hold zeros in the
+ * padding: a weight or gradient that is infinite or NaN meets them, as in most libraries.
+ */
+
+#ifndef CONV_H
+#define CONV_H
+
+/* y (n, oc, oh, ow) = x (n, c, h, w) * weight (oc, c / groups, kh, kw), with stride s, padding p, dilation d. */
+typedef struct {
+  i64 n, c, h, w, oc, kh, kw, sh, sw, ph, pw, dh, dw, groups, oh, ow;
+} hp_conv;
+
+/* Rows and columns of a plane, and what follows from them. `reach` is the largest offset of a tap in a plane. */
+typedef struct {
+  i64 pitch, height, plane, phases, reach, cg, og, taps, k;
+} planes_shape;
+
+static planes_shape shape_of_planes(const hp_conv *d) {
+  planes_shape g;
+  i64 down = (d->kh - 1) * d->dh / d->sh, right = (d->kw - 1) * d->dw / d->sw;
+  g.pitch = d->ow + right, g.height = d->oh + down;
+  g.plane = g.pitch * g.height, g.phases = d->sh * d->sw, g.reach = down * g.pitch + right;
+  g.cg = d->c / d->groups, g.og = d->oc / d->groups;
+  g.taps = d->kh * d->kw, g.k = g.cg * g.taps;
+  return g;
+}
+
+/* The first index i >= 0 with i * step >= distance. */
+INLINE i64 steps_to(i64 distance, i64 step) { return distance <= 0 ? 0 : (distance + step - 1) / step; }
+
+INLINE i64 rounded(i64 n, i64 to) { return (n + to - 1) / to * to; }
+
+/* Where each (channel, tap) sees the planes of an image. */
+static void tap_offsets(const hp_conv *d, const planes_shape *g, place *offset) {
+  for (i64 c = 0; c < g->cg; c++)
+    for (i64 y = 0; y < d->kh; y++)
+      for (i64 x = 0; x < d->kw; x++) {
+        i64 phase = y * d->dh % d->sh * d->sw + x * d->dw % d->sw;
+        *offset++ = (place)((c * g->phases + phase) * g->plane + y * d->dh / d->sh * g->pitch + x * d->dw / d->sw);
+      }
+}
+
+/* Whether an image already lies as its planes would. */
+INLINE i64 lies_as_planes(const hp_conv *d) { return !(d->ph | d->pw) && d->sh == 1 && d->sw == 1; }
+
+#endif
+
+#define SLACK (TILE_VECTORS * WIDE) /* numbers that a tile may read behind the last plane */
+
+static void F(fill_planes)(const hp_conv *d, const planes_shape *g, i64 channels, const REAL *x, REAL *plane) {
+  for (i64 c = 0; c < channels; c++, x += d->h * d->w)
+    for (i64 py = 0; py < d->sh; py++)
+      for (i64 px = 0; px < d->sw; px++) {
+        i64 begin = smaller(steps_to(d->pw - px, d->sw), g->pitch);
+        i64 end = larger(begin, smaller(steps_to(d->w + d->pw - px, d->sw), g->pitch));
+        for (i64 row = 0; row < g->height; row++, plane += g->pitch) {
+          i64 y = row * d->sh + py - d->ph, inside = y >= 0 && y < d->h;
+          const REAL *line = x + y * d->w + px - d->pw;
+          i64 from = inside ? begin : g->pitch, to = inside ? end : g->pitch;
+          for (i64 i = 0; i < from; i++) plane[i] = 0;
+          if (d->sw == 1)
+            for (i64 i = from; i < to; i++) plane[i] = line[i];
+          else
+            for (i64 i = from; i < to; i++) plane[i] = line[i * d->sw];
+          for (i64 i = to; i < g->pitch; i++) plane[i] = 0;
+        }
+      }
+  for (i64 i = 0; i < SLACK; i++) plane[i] = 0;
+}
+
+/* A rectangle of results: rows and columns, in a source of `pitch` columns, and where they go. */
+typedef struct {
+  i64 rows, columns, pitch;
+  REAL *out;
+  i64 out_channel, out_row, out_step;
+} F(target);
+
+/* Vectors that cover a rectangle: row by row, or, if that takes fewer, straight through from row to row. */
+INLINE i64 F(vectors_by_row)(i64 rows, i64 columns) { return rows * ((columns + WIDE - 1) / WIDE); }
+INLINE i64 F(vectors_through)(i64 rows, i64 columns, i64 pitch) { return ((rows - 1) * pitch + columns + WIDE - 1) / WIDE; }
+INLINE i64 F(vectors)(i64 rows, i64 columns, i64 pitch) {
+  return smaller(F(vectors_by_row)(rows, columns), F(vectors_through)(rows, columns, pitch));
+}
+
+/* out[m][row][column] = bias[m] + sum over k of weights[k][m] * source[offset[k] + row * pitch + column]. `weights` in panels
+ * as by pack_a; `spare`: a tile's rows of F(vectors) vectors. */
+static void F(correlate)(i64 m, i64 k, const REAL *weights, const place *offset, const REAL *source, const REAL *bias,
+                         const F(target) * t, REAL *spare) {
+  i64 across = (t->columns + WIDE - 1) / WIDE, by_row = t->rows * across;
+  i64 through = F(vectors_through)(t->rows, t->columns, t->pitch);
+  i64 straight = t->out_step == 1 && t->columns % WIDE == 0 && by_row <= through; /* results go where they belong */
+  i64 total = by_row <= through ? by_row : through;
+  if (by_row > through) across = total;
+  i64 row_length = by_row <= through ? across * WIDE : t->pitch;
+  for (i64 i = 0, R; i < m; i += R, weights += R * k) {
+    R = F(tile_rows)(m - i);
+    REAL *channel = t->out + i * t->out_channel;
+    i64 row = 0, column = 0;
+    for (i64 v = 0, step; v < total; v += step) {
+      i64 left = total - v;
+      step = left == TILE_VECTORS + 1 && TILE_VECTORS > 2 ? 2 : smaller(left, TILE_VECTORS);
+      const REAL *from[TILE_VECTORS];
+      REAL *to[TILE_VECTORS];
+      for (i64 s = 0; s < step; s++) {
+        from[s] = source + row * t->pitch + column * WIDE;
+        to[s] = straight ? channel + row * t->out_row + column * WIDE : spare + (v + s) * WIDE;
+        if (++column == across) column = 0, row++;
+      }
+      F(spread_tile)(R, step, k, weights, from, offset, bias ? FROM_BIAS : FROM_ZERO, bias + i, to,
+                     straight ? t->out_channel : total * WIDE);
+    }
+    if (!straight)
+      for (i64 r = 0; r < R; r++)
+        for (i64 y = 0; y < t->rows; y++) {
+          const REAL *line = spare + r * total * WIDE + y * row_length;
+          REAL *out = channel + r * t->out_channel + y * t->out_row;
+          if (t->out_step == 1)
+            for (i64 x = 0; x < t->columns; x++) out[x] = line[x];
+          else
+            for (i64 x = 0; x < t->columns; x++) out[x * t->out_step] = line[x];
+        }
+  }
+}
+
+/* Scratch memory, cut into pieces of 64-byte alignment. */
+INLINE REAL *F(cut)(char **work, i64 count) {
+  char *here = (char *)(((place)*work + 63) & ~(place)63);
+  *work = here + count * sizeof(REAL);
+  return (REAL *)here;
+}
+INLINE place *F(cut_places)(char **work, i64 count) {
+  char *here = (char *)(((place)*work + 63) & ~(place)63);
+  *work = here + count * sizeof(place);
+  return (place *)here;
+}
+
+API i64 F(hp_conv2d_forward_work)(const hp_conv *d) {
+  planes_shape g = shape_of_planes(d);
+  i64 numbers = d->oc * g.k + g.cg * g.phases * g.plane + SLACK + TILE_ROWS * F(vectors)(d->oh, d->ow, g.pitch) * WIDE;
+  return numbers * (i64)sizeof(REAL) + g.k * (i64)sizeof(place) + 512;
+}
+
+API void F(hp_conv2d_forward)(const hp_conv *d, const REAL *x, const REAL *weight, const REAL *bias, REAL *y, void *work) {
+  if (d->n <= 0 || d->oh <= 0 || d->ow <= 0 || d->oc <= 0) return;
+  planes_shape g = shape_of_planes(d);
+  char *free = (char *)work;
+  REAL *panels = F(cut)(&free, d->oc * g.k), *planes = F(cut)(&free, g.cg * g.phases * g.plane + SLACK);
+  place *offset = F(cut_places)(&free, g.k);
+  REAL *spare = F(cut)(&free, 0);
+  tap_offsets(d, &g, offset);
+  for (i64 group = 0; group < d->groups; group++)
+    F(pack_a)(0, g.og, g.k, weight + group * g.og * g.k, g.k, 1, panels + group * g.og * g.k);
+  for (i64 i = 0; i < d->n; i++)
+    for (i64 group = 0; group < d->groups; group++) {
+      const REAL *image = x + (i * d->c + group * g.cg) * d->h * d->w;
+      i64 last = i == d->n - 1 && group == d->groups - 1; /* nothing may be read behind it */
+      if (!lies_as_planes(d) || last) F(fill_planes)(d, &g, g.cg, image, planes), image = planes;
+      F(target) t = {d->oh, d->ow, g.pitch, y + (i * d->oc + group * g.og) * d->oh * d->ow, d->oh * d->ow, d->ow, 1};
+      F(correlate)(g.og, g.k, panels + group * g.og * g.k, offset, image, bias ? bias + group * g.og : 0, &t, spare);
+    }
+}
+
+/* Numbers of the planes of a group's gy: each with `reach` zeros before it. */
+INLINE i64 F(gradient_planes)(const planes_shape *g) { return g->og * (g->reach + g->plane) + SLACK; }
+
+API i64 F(hp_conv2d_backward_input_work)(const hp_conv *d) {
+  planes_shape g = shape_of_planes(d);
+  i64 vectors = g.height * ((g.pitch + WIDE - 1) / WIDE);
+  i64 numbers = d->oc * g.k + F(gradient_planes)(&g) + TILE_ROWS * vectors * WIDE;
+  return numbers * (i64)sizeof(REAL) + g.og * g.taps * (i64)sizeof(place) + 512;
+}
+
+/* The weights of one phase of one group as panels over the input's channels, and where its taps see the planes of gy. Returns
+ * the number of rows k. */
+static i64 F(phase_weights)(const hp_conv *d, const planes_shape *g, const REAL *weight, i64 py, i64 px, REAL *panels,
+                            place *offset) {
+  i64 k = 0;
+  for (i64 y = 0; y < d->kh; y++)
+    for (i64 x = 0; x < d->kw; x++)
+      if (y * d->dh % d->sh == py && x * d->dw % d->sw == px)
+        for (i64 o = 0; o < g->og; o++)
+          offset[k++] = (place)(o * (g->reach + g->plane) + g->reach - y * d->dh / d->sh * g->pitch - x * d->dw / d->sw);
+  for (i64 c = 0, R; c < g->cg; c += R) {
+    R = F(tile_rows)(g->cg - c);
+    i64 i = 0;
+    for (i64 tap = 0; tap < g->taps; tap++)
+      if (tap / d->kw * d->dh % d->sh == py && tap % d->kw * d->dw % d->sw == px)
+        for (i64 o = 0; o < g->og; o++, i++)
+          for (i64 r = 0; r < R; r++) panels[i * R + r] = weight[(o * g->cg + c + r) * g->taps + tap];
+    panels += R * k;
+  }
+  return k;
+}
+
+/* gx from gy. The sum over the output's channels is that of a transposed convolution, which this is as well. */
+API void F(hp_conv2d_backward_input)(const hp_conv *d, const REAL *gy, const REAL *weight, REAL *gx, void *work) {
+  if (d->n <= 0) return;
+  planes_shape g = shape_of_planes(d);
+  char *free = (char *)work;
+  REAL *panels = F(cut)(&free, d->oc * g.k), *planes = F(cut)(&free, F(gradient_planes)(&g));
+  place *offset = F(cut_places)(&free, g.og * g.taps);
+  REAL *spare = F(cut)(&free, 0);
+  i64 reached = d->sh == 1 && d->sw == 1 && g.height - d->ph >= d->h && g.pitch - d->pw >= d->w && d->oh > 0 && d->ow > 0;
+  if (!reached)
+    for (i64 i = 0; i < d->n * d->c * d->h * d->w; i++) gx[i] = 0;
+  if (d->oh <= 0 || d->ow <= 0 || d->oc <= 0) return;
+  const i64 once = d->groups == 1 && g.phases == 1; /* the panels are the same for all images */
+  for (i64 i = 0; i < d->n; i++)
+    for (i64 group = 0; group < d->groups; group++) {
+      REAL *plane = planes;
+      const REAL *lines = gy + (i * d->oc + group * g.og) * d->oh * d->ow;
+      for (i64 o = 0; o < g.og; o++) {
+        for (i64 l = 0; l < g.reach; l++) *plane++ = 0;
+        for (i64 y = 0; y < d->oh; y++, lines += d->ow, plane += g.pitch) {
+          for (i64 l = 0; l < d->ow; l++) plane[l] = lines[l];
+          for (i64 l = d->ow; l < g.pitch; l++) plane[l] = 0;
+        }
+        for (i64 l = d->oh * g.pitch; l < g.plane; l++) *plane++ = 0;
+      }
+      for (i64 l = 0; l < SLACK; l++) plane[l] = 0;
+      i64 k = once ? g.og * g.taps : 0;
+      for (i64 py = 0; py < d->sh; py++)
+        for (i64 px = 0; px < d->sw; px++) {
+          i64 y0 = steps_to(d->ph - py, d->sh), y1 = smaller(steps_to(d->h + d->ph - py, d->sh), g.height);
+          i64 x0 = steps_to(d->pw - px, d->sw), x1 = smaller(steps_to(d->w + d->pw - px, d->sw), g.pitch);
+          if (!once || !i)
+            k = F(phase_weights)(d, &g, weight + group * g.og * g.k, py, px, panels, offset);
+          if (!k || y1 <= y0 || x1 <= x0) continue;
+          REAL *corner = gx + ((i * d->c + group * g.cg) * d->h + y0 * d->sh + py - d->ph) * d->w + x0 * d->sw + px - d->pw;
+          F(target) t = {y1 - y0, x1 - x0, g.pitch, corner, d->h * d->w, d->sh * d->w, d->sw};
+          F(correlate)(g.cg, k, panels, offset, planes + y0 * g.pitch + x0, 0, &t, spare);
+        }
+    }
+}
+
+/* How backward_weight walks an image: `rows` runs of `length` numbers, of gy and of the planes. */
+typedef struct {
+  i64 rows, length, image, images, copied;
+} F(weight_walk);
+
+static F(weight_walk) F(walk_of)(const hp_conv *d, const planes_shape *g) {
+  F(weight_walk) w;
+  i64 by_row = F(vectors_by_row)(d->oh, d->ow), through = F(vectors_through)(d->oh, d->ow, g->pitch);
+  i64 whole = by_row <= through && d->ow % WIDE == 0, split = whole || by_row < through;
+  w.rows = split ? d->oh : 1;
+  w.length = split ? rounded(d->ow, WIDE) : through * WIDE;
+  w.copied = !whole; /* gy has to be spaced out */
+  w.image = g->cg * g->phases * g->plane;
+  i64 numbers = w.image + g->og * w.rows * w.length;
+  w.images = larger(1, smaller(d->n, (1 << 17) / numbers)); /* 512 kB of float32: they stay in the cache */
+  return w;
+}
+
+API i64 F(hp_conv2d_backward_weight_work)(const hp_conv *d) {
+  planes_shape g = shape_of_planes(d);
+  if (d->oh <= 0 || d->ow <= 0) return 512;
+  F(weight_walk) w = F(walk_of)(d, &g);
+  i64 numbers = w.images * (w.image + g.og * w.rows * w.length) + 2 * SLACK;
+  return numbers * (i64)sizeof(REAL) + g.k * (i64)sizeof(place) + 512;
+}
+
+/* gw, and gb unless it is null. */
+API void F(hp_conv2d_backward_weight)(const hp_conv *d, const REAL *x, const REAL *gy, REAL *gw, REAL *gb, void *work) {
+  planes_shape g = shape_of_planes(d);
+  const i64 pixels = d->oh * d->ow;
+  for (i64 i = 0; i < d->oc * g.k; i++) gw[i] = 0;
+  if (gb)
+    for (i64 o = 0; o < d->oc; o++) gb[o] = 0;
+  if (d->n <= 0 || d->oh <= 0 || d->ow <= 0) return;
+  F(weight_walk) w = F(walk_of)(d, &g);
+  char *free = (char *)work;
+  REAL *planes = F(cut)(&free, w.images * w.image + SLACK), *lines = F(cut)(&free, w.images * g.og * w.rows * w.length);
+  place *offset = F(cut_places)(&free, g.k);
+  tap_offsets(d, &g, offset);
+  for (i64 first = 0; first < d->n; first += w.images)
+    for (i64 group = 0; group < d->groups; group++) {
+      i64 images = smaller(w.images, d->n - first);
+      for (i64 i = 0; i < images; i++) {
+        F(fill_planes)(d, &g, g.cg, x + ((first + i) * d->c + group * g.cg) * d->h * d->w, planes + i * w.image);
+        const REAL *from = gy + ((first + i) * d->oc + group * g.og) * pixels;
+        if (gb)
+          for (i64 o = 0; o < g.og; o++) {
+            REAL part[WIDE] = {0};
+            i64 p = 0;
+            for (; p + WIDE <= pixels; p += WIDE)
+              for (i64 l = 0; l < WIDE; l++) part[l] += from[o * pixels + p + l];
+            for (; p < pixels; p++) part[0] += from[o * pixels + p];
+            for (i64 l = 1; l < WIDE; l++) part[0] += part[l];
+            gb[group * g.og + o] += part[0];
+          }
+        if (w.copied)
+          for (i64 o = 0; o < g.og; o++) {
+            REAL *to = lines + (i * g.og + o) * w.rows * w.length, *end = to + w.rows * w.length;
+            for (i64 y = 0; y < d->oh; y++, from += d->ow) {
+              i64 next = smaller(w.rows == 1 ? g.pitch : w.length, end - to);
+              for (i64 l = 0; l < d->ow; l++) to[l] = from[l];
+              for (i64 l = d->ow; l < next; l++) to[l] = 0;
+              to += next;
+            }
+            while (to < end) *to++ = 0;
+          }
+      }
+      i64 channel = w.copied ? w.rows * w.length : pixels, row = w.copied ? w.length : d->ow;
+      F(runs) runs = {images, w.rows, w.length, (w.copied ? g.og : d->oc) * channel, row, w.image, g.pitch};
+      const REAL *left = w.copied ? lines : gy + (first * d->oc + group * g.og) * pixels;
+      F(all_dots)(g.og, g.k, &runs, left, channel, planes, offset, 1, gw + group * g.og * g.k, g.k);
+    }
+}
+
+#undef SLACK
