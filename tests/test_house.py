@@ -14,11 +14,12 @@ SOURCE = Path(__file__).parents[1] / "src" / "handson"
 FLOORS: list[set[str]] = [
     {"__main__"},
     {"cli"},
-    {"laptop"},
+    {"laptop", "kit"},
     {"lessons"},
     {"workshop", "assets", "environment"},
     {"doctor", "toml"},
     {"problems"},
+    {"page"},
     {"lab", "pocket"},
     {"errors"},
 ]

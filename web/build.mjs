@@ -1,5 +1,5 @@
 // Builds the front end into dist/: classic scripts only, because pages opened from file:// load no modules.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 
@@ -13,14 +13,41 @@ const common = {
   legalComments: "none",
   logLevel: "warning",
   write: false,
+  metafile: true,
   outdir: DIST,
 };
 
+const metafiles = [];
+
 /** The script and the style sheet that come of an entry, as texts. */
 async function bundled(entry, more = {}) {
-  const { outputFiles } = await build({ ...common, ...more, entryPoints: [entry] });
+  const { outputFiles, metafile } = await build({ ...common, ...more, entryPoints: [entry] });
+  metafiles.push(metafile);
   const text = (ending) => outputFiles.find((file) => file.path.endsWith(ending))?.text ?? "";
   return { script: text(".js"), style: text(".css") };
+}
+
+/** Pyodide's own files, and the worker with its two scripts in it. */
+async function buildWorker() {
+  const { script } = await bundled("src/worker/main.ts", {
+    define: { "import.meta.url": "self.location.href" },
+    external: ["node:*", "ws"],
+    supported: { "dynamic-import": true },
+  });
+  writeFileSync(join(DIST, "worker.js"), script);
+  for (const name of ["pyodide.asm.wasm", "python_stdlib.zip"]) cpSync(join("node_modules/pyodide", name), join(DIST, name));
+}
+
+/** Every package that is in the built files, with its licence's own words. */
+function writeNotices(metafiles) {
+  const packages = new Set(metafiles.flatMap((metafile) => Object.keys(metafile.inputs)).map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]).filter(Boolean));
+  const notices = [...packages].sort().map((name) => {
+    const folder = join("node_modules", name);
+    const { version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const file = readdirSync(folder).find((one) => /^licen[cs]e/i.test(one));
+    return `${name} ${version} (${license})\n\n${file ? readFileSync(join(folder, file), "utf8").trim() : `See the package ${name}.`}\n`;
+  });
+  writeFileSync(join(DIST, "licences.txt"), notices.join(`\n${"-".repeat(80)}\n\n`));
 }
 
 /** A script that can stand inside <script>…</script>. */
@@ -32,6 +59,7 @@ async function buildDemos(look) {
   const folder = "src/demos";
   const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, "main.ts")));
   mkdirSync(join(DIST, "demos"), { recursive: true });
+  const listing = [];
   for (const name of names) {
     const about = JSON.parse(readFileSync(join(folder, name, "demo.json"), "utf8"));
     const { script, style } = await bundled(join(folder, name, "main.ts"), { loader: { ".wasm": "binary" } });
@@ -52,10 +80,18 @@ async function buildDemos(look) {
 </html>
 `;
     writeFileSync(join(DIST, "demos", `${name}.html`), html);
+    listing.push({ name, title: about.title, promise: about.promise });
   }
+  writeFileSync(join(DIST, "demos", "demos.json"), JSON.stringify(listing));
 }
 
 rmSync(DIST, { recursive: true, force: true });
 mkdirSync(DIST);
 const { style: look } = await bundled("src/look/look.css");
+const page = await bundled("src/page/main.ts");
+writeFileSync(join(DIST, "page.js"), page.script);
+writeFileSync(join(DIST, "page.css"), look + page.style);
+writeFileSync(join(DIST, "vega.js"), (await bundled("src/page/vega.ts")).script);
+await buildWorker();
 await buildDemos(look);
+writeNotices(metafiles);

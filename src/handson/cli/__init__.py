@@ -16,6 +16,7 @@ from rich.table import Table
 
 from handson import __version__
 from handson.cli.console import AsJson, WorkshopFolder, catalog_of, err, out, plain, print_json
+from handson.cli.kit import app as kit_app
 from handson.cli.zoo import app as zoo_app
 from handson.errors import HandsonError
 
@@ -32,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(kit_app)
 app.add_typer(zoo_app)
 
 LessonNames = Annotated[

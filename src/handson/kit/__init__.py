@@ -1,0 +1,1 @@
+"""Kits: one built artefact that carries a workshop with what it needs."""

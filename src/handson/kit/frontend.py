@@ -1,0 +1,78 @@
+"""The built front end of the lesson page: from the wheel, or, in a checkout, built from `web/` when absent or stale."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from handson.errors import HandsonError
+
+Say = Callable[[str], None]
+
+IN_WHEEL = Path(__file__).parent / "web"
+CHECKOUT = Path(__file__).parents[3] / "web"
+_STAMP = "built-from.json"
+_NODE = "Install Node.js 20 or newer, or take the wheel of handson, which has the front end in it."
+
+
+def front_end(say: Say = lambda _: None) -> Path:
+    """The folder with the built front end: page.js, page.css, vega.js, worker.js, Pyodide's two files, demos/.
+
+    Raises HandsonError where it is not there and cannot be built; `say` is told what is being done.
+    """
+    if not (CHECKOUT / "package.json").is_file():
+        if not (IN_WHEEL / "page.js").is_file():
+            raise HandsonError("This handson came without the front end of the lesson page.", _NODE)
+        return IN_WHEEL
+    dist = CHECKOUT / "dist"
+    sources = _digest(CHECKOUT)
+    if _built_from(dist) != sources:
+        _build(say)
+        (dist / _STAMP).write_text(json.dumps({"sources": sources}) + "\n", encoding="utf-8")
+    return dist
+
+
+def _built_from(dist: Path) -> str | None:
+    try:
+        return str(json.loads((dist / _STAMP).read_text(encoding="utf-8"))["sources"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _digest(web: Path) -> str:
+    """One hash of everything that the build reads; the packages are pinned by the lock."""
+    digest = hashlib.sha256()
+    files = [web / "build.mjs", web / "package.json", web / "package-lock.json", *sorted((web / "src").rglob("*"))]
+    for file in files:
+        if file.is_file():
+            digest.update(f"{file.relative_to(web).as_posix()}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _build(say: Say) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise HandsonError(
+            "The front end of the lesson page is not built, and there is no npm to build it with.", _NODE
+        )
+    lock, installed = CHECKOUT / "package-lock.json", CHECKOUT / "node_modules" / ".package-lock.json"
+    if not installed.is_file() or installed.stat().st_mtime < lock.stat().st_mtime:
+        say("getting the packages of the front end (npm ci)")
+        _run([npm, "ci", "--no-audit", "--no-fund"])
+    say("building the front end (npm run build)")
+    _run([npm, "run", "build", "--silent"])
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        said = "\n".join(lines[-8:])
+        raise HandsonError(
+            f"`{Path(command[0]).name} {' '.join(command[1:])}` failed in {CHECKOUT}:\n{said}",
+            "Mend that, or take the wheel of handson, which has the front end in it.",
+        )

@@ -1,0 +1,257 @@
+"""`handson kit site`: a folder with the lesson page, to be opened from a stick, a LAN server or any static host.
+
+The page is one file, index.html; everything else are scripts and pictures beside it, so that `file://` will do. Python
+is Pyodide; handson's own modules that lessons import come along in a zip, with their embedded data.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from markdown_it import MarkdownIt
+from PIL import Image
+
+import handson
+from handson import __version__
+from handson.errors import HandsonError
+from handson.kit.frontend import front_end
+from handson.kit.packing import Folder
+from handson.lab.places import INDEX
+from handson.lessons.catalog import Catalog
+from handson.lessons.records import read_record
+from handson.lessons.render import Version, render
+from handson.lessons.source import Lesson
+
+Say = Callable[[str], None]
+Files = Mapping[str, Mapping[str, bytes]]
+"""By asset name: absolute path for Python in the page → content."""
+
+MANIFEST = "manifest.json"
+HOME = "/home/learner"
+CACHE = "/assets"
+_ROOMS = ("lab", "page", "pocket")
+"""Of handson, what comes along: what lessons import and what runs them."""
+_LEFT_OUT = (".pyc", ".c", ".h", ".so", ".dylib", ".dll", ".md")
+_CARD = (640, 400)
+_TIERS = {"laptop": "on a laptop", "room": "in a room", "image": "in an image"}
+
+
+@dataclass(frozen=True)
+class Site:
+    """What was built."""
+
+    folder: Path
+    bytes: int
+    files: int
+    lessons: tuple[str, ...]
+    elsewhere: tuple[str, ...]
+    """Lessons that are listed and do not run in the page."""
+
+    @property
+    def index(self) -> Path:
+        """The page to open."""
+        return self.folder / "index.html"
+
+
+def build_site(
+    catalog: Catalog,
+    to: Path,
+    *,
+    version: Version = "learner",
+    files: Files | None = None,
+    index: Mapping[str, Any] | None = None,
+    say: Say = lambda _: None,
+) -> Site:
+    """Build the site of a workshop in folder `to`, which must be new, empty, or an older site.
+
+    files: what the lessons' assets are to Python in the page, and `index` the workspace's assets.json that names it;
+    without them every lesson takes its embedded data. Raises HandsonError where the folder holds something else, or the
+    front end is missing.
+    """
+    front = front_end(say)
+    _make_room(to)
+    folder = Folder(to)
+    say("writing the page")
+    here = [lesson for lesson in catalog.lessons if "page" in lesson.contract.tiers]
+    site = {
+        "name": catalog.workshop.name,
+        "title": catalog.workshop.title,
+        "version": __version__,
+        "agendas": [
+            {"minutes": minutes, "title": agenda.title, "lessons": list(agenda.lessons)}
+            for minutes, agenda in catalog.workshop.agendas.items()
+        ],
+        "lessons": [_card(lesson, version, files or {}, folder) for lesson in catalog.lessons],
+        "demos": list(_demos(front, folder)),
+        "worker": folder.hand_over("worker", (front / "worker.js").read_text(encoding="utf-8")),
+        "vega": folder.write_named("vega", ".js", (front / "vega.js").read_bytes()),
+        "resources": {name: folder.pack(name, (front / name).read_bytes()) for name in _PYTHON}
+        | {"handson.zip": folder.pack("handson", _own_modules())}
+        | {resource: folder.pack(resource, content) for resource, content in _resources(files or {})},
+        "files": {
+            asset: {path: f"{asset}-{n}" for n, path in enumerate(paths)} for asset, paths in (files or {}).items()
+        },
+        "packages": ["handson.zip"],
+        "texts": {f"{HOME}/{INDEX.as_posix()}": json.dumps(index or {})},
+        "environment": {"HANDSON_CACHE": CACHE, "HANDSON_BACKEND": "pocket"},
+    }
+    folder.write("index.html", _html(site, front, folder))
+    folder.write("licences.txt", (front / "licences.txt").read_bytes())
+    manifest = {"workshop": catalog.workshop.name, "handson": __version__, "sha256": folder.manifest()}
+    (to / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
+    elsewhere = tuple(lesson.name for lesson in catalog.lessons if lesson not in here)
+    return Site(to, size, len(folder.written) + 1, tuple(lesson.name for lesson in here), elsewhere)
+
+
+_PYTHON = ("pyodide.asm.wasm", "python_stdlib.zip")
+
+
+def _make_room(to: Path) -> None:
+    """An empty folder; what an older site left there goes, anything else stops us."""
+    try:
+        if to.exists() and (not to.is_dir() or any(to.iterdir())) and not (to / MANIFEST).is_file():
+            raise HandsonError(
+                f"{to} holds something that is no site of handson.", "Name an empty or a new folder with --to FOLDER."
+            )
+        if (to / MANIFEST).is_file():
+            for path in json.loads((to / MANIFEST).read_text(encoding="utf-8"))["sha256"]:
+                (to / path).unlink(missing_ok=True)
+            for name in ("files", "demos"):
+                shutil.rmtree(to / name, ignore_errors=True)
+        to.mkdir(parents=True, exist_ok=True)
+        if not os.access(to, os.W_OK):
+            raise PermissionError(13, "it may not be written to")
+    except (OSError, ValueError, KeyError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise HandsonError(
+            f"The site could not be written to {to}: {reason}.", "Name another folder with --to."
+        ) from None
+
+
+def _card(lesson: Lesson, version: Version, files: Files, folder: Folder) -> dict[str, Any]:
+    contract = lesson.contract
+    here = "page" in contract.tiers
+    record = read_record(lesson)
+    picture = record.picture if record else None
+    return {
+        "name": lesson.name,
+        "number": lesson.number,
+        "track": lesson.track,
+        "title": contract.title,
+        "promise": contract.promise,
+        "minutes": contract.minutes,
+        "picture": folder.write_named(f"card-{lesson.name}", ".webp", _small(picture)) if picture else "",
+        "pictureAlt": contract.picture_alt,
+        "here": here,
+        "why": "" if here else f"Runs {_listed([_TIERS[tier] for tier in contract.tiers])}, not in this page.",
+        "assets": [name for name in contract.assets if name in files],
+        "script": folder.hand_over(lesson.name, _content(lesson, version)) if here else "",
+    }
+
+
+def _listed(words: list[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
+
+
+def _small(picture: bytes) -> bytes:
+    """A card's picture: the last frame of an animation, cut to the card's shape."""
+    with Image.open(io.BytesIO(picture)) as opened:
+        opened.seek(getattr(opened, "n_frames", 1) - 1)
+        shown = opened.convert("RGB")
+    scale = max(_CARD[0] / shown.width, _CARD[1] / shown.height)
+    width, height = _CARD[0] / scale, _CARD[1] / scale
+    left, top = max(0, (shown.width - width) / 2), max(0, (shown.height - height) * 0.3)
+    box = (left, top, min(shown.width, left + width), min(shown.height, top + height))
+    cut = shown.resize(_CARD, Image.Resampling.LANCZOS, box)
+    file = io.BytesIO()
+    cut.save(file, "WEBP", quality=80, method=6)
+    return file.getvalue()
+
+
+def _content(lesson: Lesson, version: Version) -> dict[str, Any]:
+    """A lesson's cells, with the prose rendered: the same notebook as the learner's in Jupyter."""
+    notebook = render(lesson, version, read_record(lesson))
+    return {
+        "name": lesson.name,
+        "metadata": dict(notebook.metadata),
+        "cells": [_cell(cell) for cell in notebook.cells],
+    }
+
+
+def _cell(cell: Any) -> dict[str, Any]:
+    common = {"id": cell.id, "source": cell.source}
+    if cell.cell_type == "markdown":
+        attachments = {"attachments": dict(cell.attachments)} if "attachments" in cell else {}
+        return {**common, "kind": "markdown", "html": markdown(cell.source), **attachments}
+    roles = [tag for tag in cell.metadata.get("tags", ()) if tag in ("exercise", "check")]
+    return {**common, "kind": "code", "role": roles[0] if roles else ""}
+
+
+def markdown(text: str) -> str:
+    """Prose as HTML: CommonMark with tables, as JupyterLab shows it; HTML in it (folded hints) is kept."""
+    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    # An attachment's address is no web address; the page puts the picture in.
+    parser.validateLink = lambda url: not url.lower().startswith(("javascript:", "vbscript:"))  # type: ignore[method-assign]
+    return str(parser.render(text))
+
+
+def _demos(front: Path, folder: Folder) -> Iterator[dict[str, str]]:
+    listing = front / "demos" / "demos.json"
+    for demo in json.loads(listing.read_text(encoding="utf-8")) if listing.is_file() else ():
+        path = folder.write(f"demos/{demo['name']}.html", (front / "demos" / f"{demo['name']}.html").read_bytes())
+        yield {"title": demo["title"], "promise": demo["promise"], "path": path}
+
+
+def _own_modules() -> bytes:
+    """The zip of what lessons import of handson; always the same bytes for the same sources."""
+    source = Path(handson.__file__).parent
+    chosen = [source / "__init__.py", source / "errors.py"]
+    for room in _ROOMS:
+        chosen += [file for file in (source / room).rglob("*") if file.is_file()]
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # the whole is compressed once, when it is packed
+        for path in sorted(chosen):
+            name = f"handson/{path.relative_to(source).as_posix()}"
+            if not name.endswith(_LEFT_OUT) and "__pycache__" not in name and "/zoo/weights/" not in name:
+                archive.writestr(zipfile.ZipInfo(name), path.read_bytes())
+    return file.getvalue()
+
+
+def _resources(files: Files) -> Iterator[tuple[str, bytes]]:
+    for asset, paths in files.items():
+        for n, content in enumerate(paths.values()):
+            yield f"{asset}-{n}", content
+
+
+def _html(site: dict[str, Any], front: Path, folder: Folder) -> str:
+    style = folder.write_named("page", ".css", (front / "page.css").read_bytes())
+    script = folder.write_named("page", ".js", (front / "page.js").read_bytes())
+    data = json.dumps(site, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{escape(site["title"])}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="{style}">
+</head>
+<body>
+<div id="app"></div>
+<noscript><p>This page is a program: it needs JavaScript, which is switched off in this browser.</p></noscript>
+<script type="application/json" id="site">{data}</script>
+<script src="{script}"></script>
+</body>
+</html>
+"""

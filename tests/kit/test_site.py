@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from handson.errors import HandsonError
+from handson.kit import frontend, site
+from handson.kit.site import build_site, markdown
+from handson.lessons.catalog import read_catalog
+from handson.workshop import read_workshop
+
+
+@pytest.fixture
+def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A front end that is built already: a few bytes for each of its files."""
+    folder = tmp_path / "front"
+    (folder / "demos").mkdir(parents=True)
+    names = ("page.js", "page.css", "vega.js", "worker.js", "pyodide.asm.wasm", "python_stdlib.zip", "licences.txt")
+    for name in names:
+        (folder / name).write_text(f"/* {name} */")
+    (folder / "demos" / "spirals.html").write_text("<p>spirals")
+    demos = [{"name": "spirals", "title": "Spirals", "promise": "You bend a line."}]
+    (folder / "demos" / "demos.json").write_text(json.dumps(demos))
+    monkeypatch.setattr(site, "front_end", lambda say: folder)
+    return folder
+
+
+def content_of(index: Path) -> dict[str, object]:
+    found = re.search(r'<script type="application/json" id="site">(.*?)</script>', index.read_text(encoding="utf-8"))
+    assert found
+    return json.loads(found[1])
+
+
+Make = Callable[..., Path]
+ON_PAGE = ("tiers: [laptop]", "tiers: [page, laptop]")
+
+
+@pytest.mark.usefixtures("front")
+def test_a_lesson_of_the_page_comes_with_its_cells_and_prose(make_workshop: Make, tmp_path: Path) -> None:
+    built = build_site(read_catalog(read_workshop(make_workshop(ON_PAGE))), tmp_path / "site")
+    about = content_of(built.index)
+    (card,) = about["lessons"]  # type: ignore[misc]
+    assert card["here"]
+    assert (card["title"], card["minutes"]) == ("Add", 5)
+    script = (built.folder / card["script"]).read_text(encoding="utf-8")
+    lesson = json.loads(script[script.index(",") + 1 : script.rindex(")")])
+    kinds = [(cell["kind"], cell.get("role")) for cell in lesson["cells"]]
+    assert kinds == [
+        ("markdown", None), ("code", ""), ("code", "check"), ("code", "exercise"), ("markdown", None), ("code", ""),
+    ]  # fmt: skip
+    assert "<h1>Add</h1>" in lesson["cells"][0]["html"]
+    assert "return 0" in lesson["cells"][3]["source"]
+    assert "<summary>Hint 1</summary>" in lesson["cells"][4]["html"]
+    assert built.lessons == ("add",)
+    assert "Say it in one breath" not in script
+
+
+@pytest.mark.usefixtures("front")
+def test_a_lesson_that_cannot_run_there_says_where_it_does(make_workshop: Make, tmp_path: Path) -> None:
+    built = build_site(read_catalog(read_workshop(make_workshop(("[laptop]", "[laptop, room]")))), tmp_path / "site")
+    (card,) = content_of(built.index)["lessons"]  # type: ignore[misc]
+    assert not card["here"]
+    assert card["why"] == "Runs on a laptop or in a room, not in this page."
+    assert card["script"] == ""
+    assert built.elsewhere == ("add",)
+
+
+@pytest.mark.usefixtures("front")
+def test_the_manifest_has_every_file_and_its_hash(make_workshop: Make, tmp_path: Path) -> None:
+    built = build_site(read_catalog(read_workshop(make_workshop(ON_PAGE))), tmp_path / "site")
+    listed = json.loads((built.folder / "manifest.json").read_text())["sha256"]
+    found = {p.relative_to(built.folder).as_posix() for p in built.folder.rglob("*") if p.is_file()} - {"manifest.json"}
+    assert set(listed) == found
+    for path, digest in listed.items():
+        assert hashlib.sha256((built.folder / path).read_bytes()).hexdigest() == digest
+    assert built.files == len(found) + 1
+    assert built.bytes == sum(p.stat().st_size for p in built.folder.rglob("*") if p.is_file())
+
+
+@pytest.mark.usefixtures("front")
+def test_nothing_in_the_page_names_an_address_elsewhere(make_workshop: Make, tmp_path: Path) -> None:
+    built = build_site(read_catalog(read_workshop(make_workshop(ON_PAGE))), tmp_path / "site")
+    text = built.index.read_text(encoding="utf-8")
+    assert not re.search(r'(src|href)="(https?:)?//', text)
+
+
+@pytest.mark.usefixtures("front")
+def test_two_builds_are_the_same_byte_for_byte(make_workshop: Make, tmp_path: Path) -> None:
+    catalog = read_catalog(read_workshop(make_workshop(ON_PAGE)))
+    one, two = build_site(catalog, tmp_path / "one"), build_site(catalog, tmp_path / "two")
+    assert (one.folder / "manifest.json").read_bytes() == (two.folder / "manifest.json").read_bytes()
+
+
+def test_an_older_site_is_replaced_and_anything_else_is_left_alone(
+    make_workshop: Make, front: Path, tmp_path: Path
+) -> None:
+    catalog = read_catalog(read_workshop(make_workshop(ON_PAGE)))
+    build_site(catalog, tmp_path / "site")
+    (front / "page.js").write_text("/* newer */")
+    built = build_site(catalog, tmp_path / "site")
+    assert len(list((built.folder / "files").glob("page-*.js"))) == 1
+    other = tmp_path / "mine"
+    other.mkdir()
+    (other / "thesis.txt").write_text("years of work")
+    with pytest.raises(HandsonError, match="holds something that is no site") as refused:
+        build_site(catalog, other)
+    assert "--to FOLDER" in refused.value.way_out
+    assert (other / "thesis.txt").exists()
+
+
+@pytest.mark.usefixtures("front")
+def test_assets_are_packed_and_named_for_python(make_workshop: Make, tmp_path: Path) -> None:
+    catalog = read_catalog(read_workshop(make_workshop(ON_PAGE)))
+    built = build_site(catalog, tmp_path / "site", files={"digits": {"/assets/a": b"a" * 9, "/assets/b": b"b"}})
+    about = content_of(built.index)
+    assert about["files"] == {"digits": {"/assets/a": "digits-0", "/assets/b": "digits-1"}}
+    assert set(about["resources"]) >= {"digits-0", "digits-1", "handson.zip"}  # type: ignore[call-overload]
+
+
+def test_the_modules_that_come_along_are_those_that_lessons_import() -> None:
+    with zipfile.ZipFile(io.BytesIO(site._own_modules())) as archive:
+        names = archive.namelist()
+    assert {"handson/__init__.py", "handson/lab/__init__.py", "handson/page/session.py"} <= set(names)
+    assert not [
+        name
+        for name in names
+        if name.startswith(("handson/cli", "handson/kit", "handson/lessons")) or name.endswith(".pyc")
+    ]
+
+
+def test_the_card_of_an_animation_is_its_last_frame() -> None:
+    file = io.BytesIO()
+    frames = [Image.new("RGB", (40, 60), color) for color in ("red", "green", "blue")]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    with Image.open(io.BytesIO(site._small(file.getvalue()))) as card:
+        assert card.size == (640, 400)
+        red, _, blue = card.convert("RGB").getpixel((320, 200))  # type: ignore[misc]
+    assert blue > 200 > 60 > red
+
+
+def test_prose_keeps_folded_hints_tables_and_attached_pictures() -> None:
+    html = markdown(
+        "<details><summary>Hint</summary>\n\nUse `+`.\n\n</details>\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n![A cat](attachment:cat.gif)"
+    )
+    assert "<details><summary>Hint</summary>" in html
+    assert "<code>+</code>" in html
+    assert "<td>2</td>" in html
+    assert '<img src="attachment:cat.gif" alt="A cat"' in html
+
+
+def test_without_npm_the_front_end_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "web" / "src").mkdir(parents=True)
+    for name in ("package.json", "package-lock.json", "build.mjs"):
+        (tmp_path / "web" / name).write_text("{}")
+    monkeypatch.setattr(frontend, "CHECKOUT", tmp_path / "web")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HandsonError, match="no npm to build it with") as refused:
+        frontend.front_end()
+    assert "Node.js 20" in refused.value.way_out
+
+
+def test_a_front_end_built_from_these_sources_is_not_built_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "web" / "src").mkdir(parents=True)
+    for name in ("package.json", "package-lock.json", "build.mjs"):
+        (tmp_path / "web" / name).write_text("{}")
+    monkeypatch.setattr(frontend, "CHECKOUT", tmp_path / "web")
+    built: list[int] = []
+
+    def build(_: object) -> None:
+        (tmp_path / "web" / "dist").mkdir(exist_ok=True)
+        built.append(1)
+
+    monkeypatch.setattr(frontend, "_build", build)
+    assert frontend.front_end() == frontend.front_end() == tmp_path / "web" / "dist"
+    assert len(built) == 1
+    (tmp_path / "web" / "src" / "main.ts").write_text("changed")
+    frontend.front_end()
+    assert len(built) == 2
+
+
+def test_a_wheel_without_the_front_end_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frontend, "CHECKOUT", tmp_path / "nothing")
+    monkeypatch.setattr(frontend, "IN_WHEEL", tmp_path / "kit")
+    with pytest.raises(HandsonError, match="came without the front end"):
+        frontend.front_end()
+    (tmp_path / "kit").mkdir()
+    (tmp_path / "kit" / "page.js").write_text("")
+    assert frontend.front_end() == tmp_path / "kit"

@@ -1,0 +1,61 @@
+/** Figures: Vega-Lite, drawn by vega-embed as in Jupyter, with the numbers as a table behind them. */
+import { h } from "./dom";
+import { loadVega } from "./resources";
+import { TEXTS } from "./texts";
+
+export const VEGA_LITE = "application/vnd.vegalite.v5+json";
+
+const MOST_ROWS = 200;
+const BESIDE = 40; // pixels that the page has beside a figure on a phone; JupyterLab has more
+
+type Row = Record<string, unknown>;
+
+export function drawFigure(place: HTMLElement, spec: Record<string, unknown>, alt: string, vegaScript: string): void {
+  const figure = h("div", { class: "figure" });
+  place.replaceChildren(figure);
+  const table = asTable(spec);
+  if (table) place.append(h("details", { class: "figure-table" }, h("summary", {}, TEXTS.table), h("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": TEXTS.table }, table)));
+  loadVega(vegaScript).then(
+    (embed) => embed(figure, fitted(spec) as never, { mode: "vega-lite", actions: false, renderer: "svg", ast: false }).then(() => {
+      const svg = figure.querySelector("svg");
+      svg?.setAttribute("role", "img");
+      svg?.setAttribute("aria-label", alt);
+    }),
+  ).catch((error: unknown) => { figure.replaceChildren(h("pre", {}, `${alt}\n${(error as Error).message}`)); });
+}
+
+/** The description, for the room that this page has beside a figure. */
+export function fitted(spec: Record<string, unknown>): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(spec).replaceAll(/windowSize\(\)\[0\] - \d+/g, `windowSize()[0] - ${BESIDE}`)) as Record<string, unknown>;
+}
+
+/** All rows of numbers in a description, in a table; null where there are none, or pictures' worth of them. */
+export function asTable(spec: unknown): HTMLTableElement | null {
+  const rows = rowsIn(spec);
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((name) => !name.startsWith("_"));
+  if (!rows.length || rows.length > MOST_ROWS * 20 || !names.length) return null;
+  const step = Math.max(1, Math.ceil(rows.length / MOST_ROWS));
+  const shown = rows.filter((_, i) => i % step === 0);
+  return h(
+    "table", {},
+    h("thead", {}, h("tr", {}, ...names.map((name) => h("th", { scope: "col" }, name.replaceAll("_", " "))))),
+    h("tbody", {}, ...shown.map((row) => h("tr", {}, ...names.map((name) => h("td", {}, said(row[name])))))),
+  );
+}
+
+function said(value: unknown): string {
+  if (typeof value === "number") return Number.isInteger(value) ? String(value) : value.toPrecision(4);
+  return value === null || value === undefined ? "" : String(value);
+}
+
+function rowsIn(value: unknown): Row[] {
+  if (typeof value !== "object" || value === null) return [];
+  const found: Row[] = [];
+  const values = (value as { data?: { values?: unknown } }).data?.values;
+  if (Array.isArray(values)) found.push(...values.filter((row): row is Row => typeof row === "object" && row !== null));
+  for (const key of ["layer", "hconcat", "vconcat", "concat"]) {
+    const inner = (value as Record<string, unknown>)[key];
+    if (Array.isArray(inner)) for (const part of inner) found.push(...rowsIn(part));
+  }
+  return found;
+}

@@ -1,0 +1,358 @@
+/** A lesson as a notebook: prose and code cells, run one after the other by one Python. */
+import { CodeCell } from "./codecell";
+import { download, h, icon } from "./dom";
+import { colorCode } from "./editor";
+import type { Edits } from "./edits";
+import { madeFile, type SavedFile } from "./files";
+import type { Output } from "./outputs";
+import { Python, type Outcome } from "./python";
+import type { Cell, LessonCard, LessonContent, Site } from "./site";
+import { notebook, script } from "./takehome";
+import { TEXTS } from "./texts";
+import { themeChoice } from "./theme";
+import { tellWidget } from "./widget";
+
+const SAVE_AFTER_MS = 400;
+
+export interface CellReport {
+  position: number;
+  role: string;
+  outputs: Output[];
+  state: string;
+  milliseconds: number;
+  megabytes: number;
+}
+
+export class LessonView {
+  readonly element: HTMLElement;
+  readonly cells: CodeCell[] = [];
+  private readonly queue: CodeCell[] = [];
+  private readonly byRun = new Map<number, CodeCell>();
+  private readonly reports = new Map<CodeCell, { milliseconds: number; megabytes: number }>();
+  private current: CodeCell | null = null;
+  private working: Promise<void> | null = null;
+  private counter = 0;
+  private closed = false;
+  private began = 0;
+  private clock: ReturnType<typeof setInterval> | undefined;
+  private readonly python: Python;
+  private readonly saving = new Map<CodeCell, ReturnType<typeof setTimeout>>();
+  private readonly files = new Map<string, Blob>();
+
+  private readonly says = h("span", { class: "says-text" });
+  private readonly bar = h("span", { class: "bar-fill" });
+  private readonly spoken = h("div", { class: "spoken", role: "status", "aria-live": "polite" });
+  private readonly stopButton: HTMLButtonElement;
+  private readonly kept = h("p", { class: "kept" });
+  private readonly fileList = h("ul", { class: "files" });
+  private readonly fileSection: HTMLElement;
+
+  constructor(
+    site: Site, readonly card: LessonCard, private readonly content: LessonContent, private readonly edits: Edits,
+    mine: Map<string, string>,
+  ) {
+    const checked = new URLSearchParams(location.search).get("environment");
+    this.python = new Python(site, {
+      state: (text, share) => this.say(text, share),
+      said: (run, message) => this.take(run, message),
+      renewed: () => this.renewed(),
+    }, () => card.assets, checked ? (JSON.parse(checked) as Record<string, string>) : {});
+    const surroundings = { vegaScript: site.vega, tell: (message: Record<string, unknown>) => this.python.tell(message) };
+    const events = {
+      edited: (cell: CodeCell) => this.keep(cell),
+      run: (cell: CodeCell, goOn: boolean) => { this.enqueue([cell]); if (goOn) this.goTo(this.cells.indexOf(cell) + 1); },
+      runAbove: (cell: CodeCell) => this.enqueue(this.cells.slice(0, this.cells.indexOf(cell))),
+      stop: () => this.stop(),
+    };
+    const body = content.cells.map((cell) => {
+      if (cell.kind === "markdown") return prose(cell);
+      const made = new CodeCell(cell, this.cells.length + 1, mine.get(cell.id) ?? cell.source, events, surroundings);
+      this.cells.push(made);
+      return made.element;
+    });
+    this.stopButton = h("button", { type: "button", class: "stop", disabled: true, onclick: () => this.stop() }, icon("stop"), h("span", { class: "label" }, TEXTS.stop));
+    this.fileSection = h("section", { class: "your-files", hidden: true }, h("h2", {}, TEXTS.yourFiles), this.fileList);
+    this.element = h("div", { class: "lesson" }, this.toolbar(), h("main", { class: "column", id: "main", tabindex: -1 }, ...body, this.fileSection), this.spoken);
+    this.element.addEventListener("keydown", (event) => this.arrows(event));
+    this.sayKept();
+    this.say(TEXTS.off, null);
+  }
+
+  private toolbar(): HTMLElement {
+    const runAll = h("button", { type: "button", class: "primary", onclick: () => this.enqueue(this.cells) }, icon("run"), h("span", { class: "label" }, TEXTS.runAll));
+    const item = (label: string, act: () => void) => h("button", { type: "button", onclick: () => { menu.open = false; act(); } }, label);
+    const menu = h(
+      "details", { class: "menu" },
+      h("summary", { class: "button", "aria-label": TEXTS.menu, title: TEXTS.menu }, icon("more")),
+      h("div", { class: "menu-items" },
+        item(TEXTS.restart, () => this.restart()),
+        item(TEXTS.takeNotebook, () => this.takeNotebook()),
+        item(TEXTS.takeScript, () => this.takeScript()),
+        item(TEXTS.resetAll, () => this.resetAll()),
+        themeChoice(), this.kept,
+      ),
+    );
+    menu.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      menu.open = false;
+      menu.querySelector("summary")!.focus();
+    });
+    document.addEventListener("pointerdown", (event) => { if (!menu.contains(event.target as Node)) menu.open = false; });
+    return h(
+      "header", { class: "toolbar" },
+      h("div", { class: "toolbar-row" },
+        h("a", { class: "button back", href: "#/", "aria-label": TEXTS.allLessons, title: TEXTS.allLessons }, icon("back")),
+        h("span", { class: "toolbar-title" }, this.card.title),
+        h("span", { class: "says", role: "presentation" }, this.says),
+        runAll, this.stopButton, menu,
+      ),
+      h("div", { class: "bar" }, this.bar),
+    );
+  }
+
+  // Running
+
+  /** Start Python before the first cell asks for it. */
+  warmUp(): void {
+    this.python.start().catch(() => {});
+  }
+
+  /** Run `cells` after what is waiting already; resolves when nothing waits any more. */
+  enqueue(cells: CodeCell[]): Promise<void> {
+    for (const cell of cells) {
+      if (this.queue.includes(cell) || cell === this.current) continue;
+      this.queue.push(cell);
+      cell.show("waiting", "…");
+    }
+    this.working ??= this.work().finally(() => { this.working = null; });
+    return this.working;
+  }
+
+  private async work(): Promise<void> {
+    this.stopButton.disabled = false;
+    this.clock = setInterval(() => this.tick(), 250);
+    for (let cell = this.queue.shift(); cell; cell = this.queue.shift()) {
+      if (!(await this.runCell(cell))) this.drop();
+    }
+    clearInterval(this.clock);
+    this.current = null;
+    this.stopButton.disabled = true;
+    if (this.python.version) this.say(TEXTS.ready(this.python.version), null);
+  }
+
+  /** Whether what waits behind it may go on. */
+  private async runCell(cell: CodeCell): Promise<boolean> {
+    this.current = cell;
+    let outcome: Outcome;
+    try {
+      await this.python.start();
+      cell.clearNotes();
+      cell.outputs.begin();
+      cell.show("running", "0 s");
+      this.began = performance.now();
+      outcome = await this.python.run(cell.text, cell.position, (run) => { this.byRun.set(run, cell); });
+    } catch (error) {
+      cell.show("failed");
+      cell.note((error as Error).message);
+      return false;
+    }
+    cell.outputs.end();
+    cell.number = ++this.counter;
+    this.reports.set(cell, outcome);
+    return this.ended(cell, outcome);
+  }
+
+  private ended(cell: CodeCell, outcome: Outcome): boolean {
+    const seconds = (outcome.milliseconds / 1000).toFixed(1);
+    if (outcome.broken) {
+      const memory = /memory|allocat|RangeError/i.test(outcome.broken);
+      cell.show("failed");
+      cell.note(memory ? TEXTS.brokenMemory : TEXTS.broken(outcome.broken.split("\n")[0]!), this.wayBack(cell));
+      return false;
+    }
+    if (outcome.stopped) {
+      cell.show("stopped");
+      cell.note(outcome.stopped === "kept" ? TEXTS.stoppedKept : TEXTS.stoppedLost, outcome.stopped === "lost" ? this.wayBack(cell) : undefined);
+      return false;
+    }
+    if (outcome.error) {
+      cell.outputs.error(outcome.error);
+      cell.show("failed");
+      this.spoken.textContent = TEXTS.failedSpoken(cell.position, outcome.error.ename);
+      return cell.tagged === "exercise";
+    }
+    cell.show("done", outcome.milliseconds < 950 ? "" : outcome.milliseconds < 99_500 ? `${seconds} s` : `${Math.round(outcome.milliseconds / 60_000)} min`);
+    this.spoken.textContent = TEXTS.doneSpoken(cell.position, seconds);
+    return true;
+  }
+
+  private wayBack(cell: CodeCell): { label: string; act: () => void } | undefined {
+    const above = this.cells.slice(0, this.cells.indexOf(cell));
+    return above.length ? { label: TEXTS.runAbove, act: () => void this.enqueue(above) } : undefined;
+  }
+
+  private drop(): void {
+    for (const cell of this.queue.splice(0)) cell.show("idle");
+  }
+
+  stop(): void {
+    this.drop();
+    if (this.python.busy) this.python.stop();
+  }
+
+  restart(): void {
+    const said = this.current ?? this.cells.find((cell) => cell.state === "done");
+    const running = this.python.busy;
+    this.drop();
+    this.python.restart();
+    if (said && !running) said.note(TEXTS.restarted, { label: TEXTS.runAll, act: () => void this.enqueue(this.cells) });
+  }
+
+  /** Python is new; the cells' outputs stay, pale. */
+  private renewed(): void {
+    for (const cell of this.cells) if (cell.state === "done" || cell.state === "failed") cell.show("idle");
+    this.say(TEXTS.off, null);
+    if (!this.closed) queueMicrotask(() => this.warmUp());
+  }
+
+  private tick(): void {
+    const cell = this.current;
+    if (!cell || cell.state !== "running" || !this.python.busy) return;
+    const seconds = Math.floor((performance.now() - this.began) / 1000);
+    cell.show("running", `${seconds} s`);
+    const waiting = this.queue.length;
+    this.say(waiting ? TEXTS.runningMore(cell.position, seconds, waiting) : TEXTS.running(cell.position, seconds), null);
+  }
+
+  private say(text: string, share: number | null): void {
+    this.says.textContent = text;
+    this.says.title = text;
+    this.bar.style.width = share === null ? "0" : `${Math.round(share * 100)}%`;
+    this.element?.classList.toggle("loading", share !== null);
+  }
+
+  private take(run: number, message: Record<string, unknown>): void {
+    const cell = this.byRun.get(run) ?? this.current;
+    if (message.type === "stream") cell?.outputs.stream(String(message.name), String(message.text));
+    else if (message.type === "display") cell?.outputs.display(String(message.id), message.bundle as Record<string, unknown>);
+    else if (message.type === "update") this.cells.some((one) => one.outputs.update(String(message.id), message.bundle as Record<string, unknown>));
+    else if (message.type === "widget-message") tellWidget(message as never);
+    else if (message.type === "file") void this.offer(cell, message as unknown as SavedFile);
+  }
+
+  private async offer(cell: CodeCell | null | undefined, saved: SavedFile): Promise<void> {
+    const { name, blob } = await madeFile(saved);
+    const link = () => h("button", { type: "button", class: "file", onclick: () => download(name, blob) }, icon("download"), TEXTS.save(name));
+    cell?.offer(link());
+    if (!this.files.has(name)) this.fileList.append(h("li", { "data-name": name }));
+    this.files.set(name, blob);
+    this.fileList.querySelector(`[data-name="${CSS.escape(name)}"]`)!.replaceChildren(link());
+    this.fileSection.hidden = false;
+  }
+
+  /** Another lesson is opened: what was typed is kept, Python ends. */
+  close(): void {
+    this.flush();
+    this.drop();
+    this.closed = true;
+    this.python.restart();
+  }
+
+  // The learner's text
+
+  private keep(cell: CodeCell): void {
+    clearTimeout(this.saving.get(cell));
+    this.saving.set(cell, setTimeout(() => this.saveNow(cell), SAVE_AFTER_MS));
+  }
+
+  private saveNow(cell: CodeCell): void {
+    clearTimeout(this.saving.get(cell));
+    if (!this.saving.delete(cell)) return;
+    this.edits.put(this.card.name, cell.cell.id, cell.edited ? cell.text : null).catch(() => { this.kept.textContent = TEXTS.gone; });
+  }
+
+  /** What was typed in the last moments, before the page goes. */
+  flush(): void {
+    for (const cell of [...this.saving.keys()]) this.saveNow(cell);
+  }
+
+  get unsaved(): boolean {
+    return !this.edits.kept && this.cells.some((cell) => cell.edited);
+  }
+
+  private sayKept(): void {
+    this.kept.textContent = this.edits.kept ? TEXTS.kept : TEXTS.notKept;
+  }
+
+  private mine(cell: Cell): { text: string; outputs: Output[]; number: number | null } {
+    const code = this.cells.find((one) => one.cell === cell);
+    return code ? { text: code.text, outputs: code.outputs.list, number: code.number } : { text: cell.source, outputs: [], number: null };
+  }
+
+  private takeNotebook(): void {
+    download(`${this.card.name}.ipynb`, new Blob([this.asNotebook()], { type: "application/x-ipynb+json" }));
+  }
+
+  asNotebook(): string {
+    return notebook(this.content, (cell) => this.mine(cell));
+  }
+
+  asScript(): string {
+    return script(this.content, (cell) => this.mine(cell));
+  }
+
+  private takeScript(): void {
+    download(`${this.card.name}.py`, new Blob([this.asScript()], { type: "text/x-python" }));
+  }
+
+  private resetAll(): void {
+    if (!confirm(TEXTS.resetAllSure)) return;
+    for (const cell of this.cells) if (cell.edited) cell.setText(cell.cell.source);
+  }
+
+  // By keyboard
+
+  private goTo(index: number): void {
+    const cell = this.cells[index];
+    if (!cell) return;
+    cell.focusEditor();
+    cell.element.scrollIntoView({ block: "nearest" });
+  }
+
+  /** From a cell that is chosen and not edited, arrows go to its neighbors. */
+  private arrows(event: KeyboardEvent): void {
+    const at = this.cells.findIndex((cell) => cell.element === event.target);
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key as "ArrowUp"];
+    const next = at >= 0 && step ? this.cells[at + step] : undefined;
+    if (!next) return;
+    next.element.focus();
+    event.preventDefault();
+  }
+
+  /** What a test or `handson check --tier page` wants to know. */
+  report(): { python: string; startedIn: number; cells: CellReport[] } {
+    return {
+      python: this.python.version,
+      startedIn: this.python.startedIn,
+      cells: this.cells.map((cell) => ({
+        position: cell.position, role: cell.tagged, outputs: cell.outputs.list, state: cell.state,
+        milliseconds: this.reports.get(cell)?.milliseconds ?? 0, megabytes: this.reports.get(cell)?.megabytes ?? 0,
+      })),
+    };
+  }
+}
+
+function prose(cell: Cell): HTMLElement {
+  const html = (cell.html ?? "").replaceAll(/attachment:([\w.-]+)/g, (whole, name: string) => {
+    const [mime, data] = Object.entries(cell.attachments?.[name] ?? {})[0] ?? [];
+    return mime ? `data:${mime};base64,${data}` : whole;
+  });
+  const element = h("section", { class: "cell prose", id: cell.id });
+  element.innerHTML = html;
+  for (const link of element.querySelectorAll<HTMLAnchorElement>('a[href^="http"]')) {
+    link.target = "_blank";
+    link.rel = "noopener noreferrer";
+  }
+  colorCode(element);
+  return element;
+}

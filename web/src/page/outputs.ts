@@ -1,0 +1,128 @@
+/** The outputs of a cell: what Python showed, kept as data (for the notebook to take home) and drawn. */
+import type { PythonError } from "../worker/messages";
+import { h } from "./dom";
+import { drawFigure, VEGA_LITE } from "./figure";
+import { TEXTS } from "./texts";
+import { drawWidget, WIDGET, type WidgetState } from "./widget";
+
+export type Bundle = Record<string, unknown>;
+
+export type Output =
+  | { type: "stream"; name: string; text: string }
+  | { type: "display"; id: string; bundle: Bundle }
+  | { type: "error"; error: PythonError };
+
+export interface Surroundings {
+  vegaScript: string;
+  tell(message: Record<string, unknown>): void;
+}
+
+const MOST_LINES = 400; // of a stream; earlier ones are folded away
+
+export class Outputs {
+  readonly element = h("div", { class: "outputs" });
+  readonly list: Output[] = [];
+  private readonly drawn: HTMLElement[] = [];
+  private ends: (() => void)[] = [];
+  private clearing: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly surroundings: Surroundings) {}
+
+  /** Forget the old outputs; they stay in view for a moment, so that the page does not jump while new ones come. */
+  begin(): void {
+    this.element.style.minHeight = `${Math.min(this.element.offsetHeight, 600)}px`;
+    this.clear();
+    clearTimeout(this.clearing);
+    this.clearing = setTimeout(() => { this.element.style.minHeight = ""; }, 1500);
+  }
+
+  /** The run is over: the room kept free goes. */
+  end(): void {
+    clearTimeout(this.clearing);
+    this.element.style.minHeight = "";
+  }
+
+  clear(): void {
+    for (const end of this.ends) end();
+    this.ends = [];
+    this.list.length = 0;
+    this.drawn.length = 0;
+    this.element.replaceChildren();
+  }
+
+  stream(name: string, text: string): void {
+    const last = this.list.at(-1);
+    if (last?.type === "stream" && last.name === name) {
+      last.text = overwritten(last.text + text);
+      drawStream(this.drawn.at(-1)!, last.text);
+    } else if (text) this.add({ type: "stream", name, text: overwritten(text) });
+  }
+
+  display(id: string, bundle: Bundle): void {
+    this.add({ type: "display", id, bundle });
+  }
+
+  /** Replace the output `id`; false where it is not here. */
+  update(id: string, bundle: Bundle): boolean {
+    const index = this.list.findIndex((output) => output.type === "display" && output.id === id);
+    if (index < 0) return false;
+    (this.list[index] as { bundle: Bundle }).bundle = bundle;
+    this.drawBundle(this.drawn[index]!, bundle);
+    return true;
+  }
+
+  error(error: PythonError): void {
+    this.add({ type: "error", error });
+  }
+
+  private add(output: Output): void {
+    const place = h("div", { class: `output output-${output.type}` });
+    this.list.push(output);
+    this.drawn.push(place);
+    this.element.append(place);
+    if (output.type === "stream") {
+      place.classList.add(output.name);
+      drawStream(place, output.text);
+    } else if (output.type === "display") this.drawBundle(place, output.bundle);
+    else drawError(place, output.error);
+  }
+
+  private drawBundle(place: HTMLElement, bundle: Bundle): void {
+    if (WIDGET in bundle) {
+      this.ends.push(drawWidget(place, bundle[WIDGET] as WidgetState, (message) => this.surroundings.tell(message)));
+    } else if (VEGA_LITE in bundle && !("text/html" in bundle)) {
+      drawFigure(place, bundle[VEGA_LITE] as Record<string, unknown>, String(bundle["text/plain"] ?? ""), this.surroundings.vegaScript);
+    } else if ("text/html" in bundle) place.innerHTML = String(bundle["text/html"]);
+    else if ("image/svg+xml" in bundle) place.innerHTML = String(bundle["image/svg+xml"]);
+    else {
+      const mime = ["image/png", "image/gif", "image/jpeg"].find((one) => one in bundle);
+      if (mime) place.replaceChildren(h("img", { src: `data:${mime};base64,${String(bundle[mime])}`, alt: String(bundle["text/plain"] ?? "") }));
+      else place.replaceChildren(h("pre", {}, String(bundle["text/plain"] ?? "")));
+    }
+  }
+}
+
+/** A text with its carriage returns and backspaces carried out, as a terminal does. */
+export function overwritten(text: string): string {
+  if (!/[\r\b]/.test(text)) return text;
+  return text.replace(/\r+\n/g, "\n").split("\n").map((line) => {
+    let shown = "";
+    for (const piece of line.split("\r")) shown = piece + shown.slice(piece.length);
+    while (/[^\b]\b/.test(shown)) shown = shown.replace(/[^\b]\b/, "");
+    return shown;
+  }).join("\n");
+}
+
+function drawStream(place: HTMLElement, text: string): void {
+  const all = text.split("\n");
+  const hidden = all.length - MOST_LINES;
+  const pre = h("pre", {}, hidden > 0 ? all.slice(hidden).join("\n") : text);
+  place.replaceChildren(...(hidden > 0 ? [h("p", { class: "aside" }, TEXTS.moreLines(hidden))] : []), pre);
+}
+
+function drawError(place: HTMLElement, error: PythonError): void {
+  const teaching = error.ename === "NotYet" || error.ename === "NoPhoto" || error.ename === "AssetMissing";
+  place.classList.toggle("teaching", teaching);
+  place.replaceChildren(h("pre", {}, error.traceback.trimEnd()));
+  if (error.full) place.append(h("details", {}, h("summary", {}, TEXTS.wholeTraceback), h("pre", {}, error.full.trimEnd())));
+}

@@ -1,0 +1,216 @@
+/** Python in its worker, as the page sees it: started once, asked to run cells one after the other, stopped at any time. */
+import type { FromWorker, Packed, PythonError, Start, ToWorker } from "../worker/messages";
+import { loadResources, loadWorker } from "./resources";
+import type { Site } from "./site";
+import { TEXTS } from "./texts";
+
+/** How a run ended: `stopped` where Stop did it, and whether Python's variables are still there. */
+export interface Outcome {
+  error: PythonError | null;
+  milliseconds: number;
+  megabytes: number;
+  stopped: "" | "kept" | "lost";
+  broken: string;
+}
+
+export interface Listener {
+  /** What to say about Python now; `share` of the loading, 0 to 1, or null where there is nothing to wait for. */
+  state(text: string, share: number | null): void;
+  said(run: number, message: Record<string, unknown>): void;
+  /** Python is new: nothing of what was run before is known to it. */
+  renewed(): void;
+}
+
+const PATIENCE_MS = 800; // that a cell which gives way has to end by itself after Stop
+
+interface Running {
+  run: number;
+  resolve: (outcome: Outcome) => void;
+}
+
+export class Python {
+  private worker: Worker | null = null;
+  private started: Promise<void> | null = null;
+  private running: Running | null = null;
+  private runs = 0;
+  private module: WebAssembly.Module | null = null;
+  private packed: Promise<Record<string, Packed>> | null = null;
+  private present = new Set<string>();
+  private givesWay = false;
+  private stopTimer: ReturnType<typeof setTimeout> | undefined;
+  private fail: (error: Error) => void = () => {};
+  version = "";
+  startedIn = 0;
+
+  constructor(
+    private readonly site: Site, private readonly listener: Listener,
+    private readonly assets: () => string[], private readonly environment: Record<string, string> = {},
+  ) {}
+
+  get busy(): boolean {
+    return this.running !== null;
+  }
+
+  get isStarted(): boolean {
+    return this.started !== null;
+  }
+
+  /** Start Python if it is not there; resolves when it can run. */
+  start(): Promise<void> {
+    this.started ??= this.begin().catch((error: unknown) => {
+      this.end();
+      this.listener.state(TEXTS.cannotStart((error as Error).message), null);
+      throw error;
+    });
+    return this.started;
+  }
+
+  private async begin(): Promise<void> {
+    const lacking = missingFeature();
+    if (lacking) throw new Error(TEXTS.tooOld(lacking));
+    this.worker = null;
+    const address = URL.createObjectURL(new Blob([await loadWorker(this.site.worker)], { type: "text/javascript" }));
+    const worker = (this.worker = new Worker(address));
+    const failed = new Promise<never>((_, reject) => { this.fail = reject; });
+    failed.catch(() => {});
+    const ready = new Promise<void>((resolve) => {
+      worker.onmessage = (event: MessageEvent<FromWorker>) => this.hear(worker, event.data, resolve);
+    });
+    worker.onerror = (event) => { event.preventDefault(); this.broke(worker, event.message || "the worker could not be started"); };
+    const assets = this.assets();
+    const [packed, files] = await Promise.all([this.load(), this.loadAssets(assets)]);
+    if (worker !== this.worker) return failed;
+    const site = this.site;
+    this.post({
+      type: "start",
+      wasm: this.module ?? packed["pyodide.asm.wasm"]!,
+      stdlib: packed["python_stdlib.zip"]!,
+      packages: site.packages.map((name) => packed[name]!),
+      files,
+      texts: site.texts,
+      environment: { ...site.environment, ...this.environment },
+    } satisfies Start);
+    await Promise.race([ready, failed]);
+    for (const asset of assets) this.present.add(asset);
+  }
+
+  /** The files that every lesson needs, kept for the next start. */
+  private load(): Promise<Record<string, Packed>> {
+    const names = ["pyodide.asm.wasm", "python_stdlib.zip", ...this.site.packages];
+    this.packed ??= loadResources(this.site, names, (done, all) => {
+      this.listener.state(TEXTS.loading(done / 1e6, all / 1e6), all ? (0.6 * done) / all : 0);
+    }).catch((error) => { this.packed = null; throw error; });
+    return this.packed;
+  }
+
+  private async loadAssets(assets: string[]): Promise<Record<string, Packed>> {
+    const places = assets.flatMap((asset) => Object.entries(this.site.files[asset] ?? {}));
+    if (!places.length) return {};
+    const loaded = await loadResources(this.site, [...new Set(places.map(([, resource]) => resource))], (done, all) => {
+      if (this.packed && this.version) this.listener.state(TEXTS.data(done / 1e6, all / 1e6), all ? done / all : 0);
+    });
+    return Object.fromEntries(places.map(([path, resource]) => [path, loaded[resource]!]));
+  }
+
+  /** Run a cell. Only one at a time: the page queues. */
+  async run(code: string, number: number, began: (run: number) => void): Promise<Outcome> {
+    await this.start();
+    const lacking = this.assets().filter((asset) => !this.present.has(asset));
+    if (lacking.length) {
+      this.post({ type: "files", files: await this.loadAssets(lacking) });
+      for (const asset of lacking) this.present.add(asset);
+    }
+    return new Promise((resolve) => {
+      this.running = { run: ++this.runs, resolve };
+      began(this.runs);
+      this.post({ type: "run", run: this.runs, number, code });
+    });
+  }
+
+  /** A message of a widget. */
+  tell(message: Record<string, unknown>): void {
+    if (this.worker && this.version) this.post({ type: "tell", text: JSON.stringify(message) });
+  }
+
+  /** End the running cell: by asking, where Python can hear it, otherwise with the worker. */
+  stop(): void {
+    const running = this.running;
+    if (!running) return;
+    const worker = this.worker;
+    const end = () => {
+      if (this.running !== running || this.worker !== worker) return;
+      this.end();
+      this.settle({ error: null, milliseconds: 0, megabytes: 0, stopped: "lost", broken: "" });
+      this.listener.renewed();
+    };
+    if (!this.givesWay || !this.version) { end(); return; }
+    this.listener.state(TEXTS.stopping, null);
+    this.post({ type: "stop" });
+    clearTimeout(this.stopTimer);
+    this.stopTimer = setTimeout(end, PATIENCE_MS);
+  }
+
+  /** A new Python. */
+  restart(): void {
+    this.end();
+    this.settle({ error: null, milliseconds: 0, megabytes: 0, stopped: "lost", broken: "" });
+    this.listener.renewed();
+  }
+
+  private end(): void {
+    clearTimeout(this.stopTimer);
+    this.worker?.terminate();
+    this.worker = null;
+    this.started = null;
+    this.version = "";
+    this.present.clear();
+  }
+
+  private settle(outcome: Outcome): void {
+    const running = this.running;
+    this.running = null;
+    running?.resolve(outcome);
+  }
+
+  private broke(worker: Worker, message: string): void {
+    if (worker !== this.worker) return;
+    const starting = !this.version;
+    this.fail(new Error(message));
+    if (starting) return;
+    this.end();
+    this.settle({ error: null, milliseconds: 0, megabytes: 0, stopped: "", broken: message });
+    this.listener.renewed();
+  }
+
+  private hear(worker: Worker, message: FromWorker, ready: () => void): void {
+    if (worker !== this.worker) return;
+    if (message.type === "step") {
+      const share = { unpack: 0.6, python: 0.7, handson: 0.9 }[message.text as "unpack"] ?? null;
+      this.listener.state(TEXTS[message.text as "unpack"], share);
+    } else if (message.type === "ready") {
+      this.module = message.wasm;
+      this.version = message.python;
+      this.givesWay = message.givesWay;
+      this.startedIn = message.milliseconds;
+      this.listener.state(TEXTS.ready(message.python), null);
+      ready();
+    } else if (message.type === "said") {
+      this.listener.said(message.run, JSON.parse(message.text) as Record<string, unknown>);
+    } else if (message.type === "done") {
+      if (this.running?.run !== message.run) return;
+      clearTimeout(this.stopTimer);
+      const stopped = message.error?.ename === "KeyboardInterrupt" ? "kept" : "";
+      this.settle({ error: stopped ? null : message.error, milliseconds: message.milliseconds, megabytes: message.megabytes, stopped, broken: "" });
+    } else this.broke(worker, message.message);
+  }
+
+  private post(message: ToWorker): void {
+    this.worker!.postMessage(message);
+  }
+}
+
+function missingFeature(): string {
+  if (typeof WebAssembly !== "object") return "WebAssembly";
+  if (typeof DecompressionStream !== "function") return "DecompressionStream";
+  return "";
+}

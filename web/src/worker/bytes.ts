@@ -1,0 +1,15 @@
+/** Bytes that came as base64 of gzip, in parts (see resources.ts). */
+export async function unpacked(parts: string[]): Promise<Uint8Array> {
+  const stream = new Blob(parts.map((part) => fromBase64(part)) as BlobPart[]).stream();
+  return new Uint8Array(await new Response(stream.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer());
+}
+
+/** The bytes of a base64 text. */
+export function fromBase64(text: string): Uint8Array {
+  const quick = (Uint8Array as unknown as { fromBase64?: (text: string) => Uint8Array }).fromBase64;
+  if (quick) return quick.call(Uint8Array, text);
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i += 1) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}

@@ -1,0 +1,102 @@
+/** The Python worker: starts Pyodide from what the page hands over, then runs one cell after the other. */
+import { HOME, serve } from "./classic";
+import createPyodideModule from "pyodide/pyodide.asm.mjs";
+import { loadPyodide, type PyodideInterface } from "pyodide";
+import { unpacked } from "./bytes";
+import type { FromWorker, PythonError, Start, ToWorker } from "./messages";
+
+/** handson.page.session.Session, as seen from here. */
+interface Session {
+  run(code: string, number: number): Promise<string | undefined>;
+  receive(text: string): void;
+}
+
+const post = (message: FromWorker) => self.postMessage(message);
+
+let pyodide: PyodideInterface | null = null;
+let session: Session | null = null;
+let running = 0;
+let stopAsked = false;
+
+async function start(message: Start): Promise<void> {
+  const began = performance.now();
+  post({ type: "step", text: "unpack" });
+  const [wasm, stdlib] = await Promise.all([
+    message.wasm instanceof WebAssembly.Module ? message.wasm : unpacked(message.wasm).then((bytes) => WebAssembly.compile(bytes as BufferSource)),
+    unpacked(message.stdlib),
+  ]);
+  serve({ wasm, stdlib });
+  post({ type: "step", text: "python" });
+  pyodide = await loadPyodide({
+    indexURL: HOME,
+    packageBaseUrl: HOME,
+    createPyodideModule,
+    lockFileContents: { info: { abi_version: "2026_0", arch: "wasm32", platform: "emscripten_5_0_3", python: "3.14.2", version: "314.0.7" }, packages: {} },
+    env: { HOME: "/home/learner", PYTHONDONTWRITEBYTECODE: "1", ...message.environment },
+    stdin: () => null,
+  } as unknown as Parameters<typeof loadPyodide>[0]);
+  serve(null);
+  post({ type: "step", text: "handson" });
+  for (const packed of message.packages) pyodide.unpackArchive(await unpacked(packed), "zip", { extractDir: "/handson" });
+  await write(message.files);
+  for (const [path, text] of Object.entries(message.texts)) writeFile(path, text);
+  pyodide.runPython("import sys; sys.path.insert(0, '/handson')");
+  session = pyodide.pyimport("handson.page.session").start(said, givesWay(), mayGoOn) as Session;
+  post({ type: "ready", python: pyodide.runPython("import platform; platform.python_version()"), wasm, milliseconds: performance.now() - began, givesWay: givesWay() });
+}
+
+/** Whether Python can wait for JavaScript in the middle of a cell (JavaScript Promise Integration). */
+function givesWay(): boolean {
+  return "Suspending" in WebAssembly;
+}
+
+/** Called from Python: post one of its messages. */
+function said(text: string): void {
+  post({ type: "said", run: running, text });
+}
+
+/** Called from Python, which waits for it: messages that came in are taken; the answer is whether to stop. */
+async function mayGoOn(): Promise<boolean> {
+  await new Promise<void>((resolve) => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => resolve();
+    channel.port2.postMessage(null);
+  });
+  return !stopAsked;
+}
+
+async function write(files: Record<string, string[]>): Promise<void> {
+  for (const [path, packed] of Object.entries(files)) writeFile(path, await unpacked(packed));
+}
+
+function writeFile(path: string, content: string | Uint8Array): void {
+  pyodide!.FS.mkdirTree(path.slice(0, path.lastIndexOf("/")));
+  pyodide!.FS.writeFile(path, content);
+}
+
+async function run(message: { run: number; number: number; code: string }): Promise<void> {
+  const began = performance.now();
+  running = message.run;
+  stopAsked = false;
+  const failed = await session!.run(message.code, message.number);
+  running = 0;
+  const error = failed ? (JSON.parse(failed) as PythonError) : null;
+  post({ type: "done", run: message.run, error, milliseconds: performance.now() - began, megabytes: megabytes() });
+}
+
+/** Of Python's whole memory, which never shrinks: the most that was ever used. */
+function megabytes(): number {
+  return (pyodide as unknown as { _module: { HEAP8: Int8Array } })._module.HEAP8.length / 1e6;
+}
+
+async function take(message: ToWorker): Promise<void> {
+  if (message.type === "start") await start(message);
+  else if (message.type === "run") await run(message);
+  else if (message.type === "tell") session?.receive(message.text);
+  else if (message.type === "files") await write(message.files);
+  else stopAsked = true;
+}
+
+self.onmessage = (event: MessageEvent<ToWorker>) => {
+  take(event.data).catch((error: unknown) => post({ type: "broken", message: String((error as Error)?.stack ?? error) }));
+};

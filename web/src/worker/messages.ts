@@ -1,0 +1,45 @@
+/** What the page and the Python worker say to each other. Python's own messages (see handson/lab/front.py) are JSON. */
+
+/** A file as the page loaded it: base64 of gzip, in parts. */
+export type Packed = string[];
+
+export interface Start {
+  type: "start";
+  /** Compiled before (by another worker of this page), or packed. */
+  wasm: WebAssembly.Module | Packed;
+  stdlib: Packed;
+  /** Zip files to unpack where Python imports from: handson itself. */
+  packages: Packed[];
+  /** Files to write before anything runs: absolute path → content. */
+  files: Record<string, Packed>;
+  texts: Record<string, string>;
+  environment: Record<string, string>;
+}
+
+export type ToWorker =
+  | Start
+  /** Run a cell; `number` is that of its prompt. */
+  | { type: "run"; run: number; number: number; code: string }
+  /** A message of the page for handson.lab.front.receive. */
+  | { type: "tell"; text: string }
+  | { type: "files"; files: Record<string, Packed> }
+  /** Asked of a cell that gives way now and then (see `breathe`); one that does not never hears it. */
+  | { type: "stop" };
+
+export interface PythonError {
+  ename: string;
+  evalue: string;
+  /** The lines of the learner's own cells. */
+  traceback: string;
+  /** All of it; "" where it says no more. */
+  full: string;
+}
+
+export type FromWorker =
+  | { type: "step"; text: string }
+  | { type: "ready"; python: string; wasm: WebAssembly.Module; milliseconds: number; givesWay: boolean }
+  /** One message of Python, as JSON text; `run` is the cell that was running, 0: none. */
+  | { type: "said"; run: number; text: string }
+  | { type: "done"; run: number; error: PythonError | null; milliseconds: number; megabytes: number }
+  /** Python itself is broken (out of memory inside, an abort): only a new worker helps. */
+  | { type: "broken"; message: string };
