@@ -140,18 +140,29 @@ def import_(
 @app.command()
 def export(
     name: Name,
-    to: Annotated[Path | None, typer.Option(help="The file to write (default: NAME.onnx).")] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="The file to write: .onnx (default: NAME.onnx), or .weights, our own small one.")
+    ] = None,
     workshop: WorkshopFolder = None,
 ) -> None:
-    """Write a network as ONNX, its preparation of pictures included: input (N, 3, H, W), RGB in 0..1; output logits."""
+    """Write a network as ONNX, its preparation of pictures included: input (N, 3, H, W), RGB in 0..1; output logits.
+
+    With --to NAME.weights, in half precision and small, as the lesson page takes it; zoo.load reads it.
+    """
     from handson.lab.zoo import card
+    from handson.lab.zoo.compact import ENDING, write_compact
     from handson.lab.zoo.exported import export_onnx
     from handson.lab.zoo.model import class_names
 
     path, index = to or Path(f"{name}.onnx"), _index(workshop)
+    if path.suffix not in (".onnx", ENDING):
+        raise HandsonError(f"{path.name} ends in neither .onnx nor {ENDING}.", f"Say --to {name}.onnx, for example.")
     with _errors():
         model = _model(card(name), index)
-        export_onnx(model, path, class_names(model.card, index))
+        if path.suffix == ENDING:
+            write_compact(model.network, model.card, path)
+        else:
+            export_onnx(model, path, class_names(model.card, index))
     out.print(f"{path}: {path.stat().st_size / 1e6:.2f} MB", soft_wrap=True)
 
 

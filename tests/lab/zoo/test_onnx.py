@@ -13,10 +13,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from handson.lab import zoo
-from handson.lab.zoo.caffe_layers import Pool
 from handson.lab.zoo.cifar import DESIGNS, load_cifar
 from handson.lab.zoo.errors import ZooError
-from handson.lab.zoo.graph import Concat, GlobalPool, InnerProduct, Maximum, Network, Product, Scale, Step, Sum
+from handson.lab.zoo.graph import Concat, GlobalPool, InnerProduct, Maximum, Network, Pool, Product, Scale, Step, Sum
 from handson.lab.zoo.imported import Wishes, import_network
 from handson.lab.zoo.onnx_reader import OPSETS, read_onnx
 from handson.lab.zoo.onnx_writer import OPSET, with_preparation, write_onnx

@@ -12,9 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from handson.lab.zoo.caffe_layers import Pool
 from handson.lab.zoo.errors import ZooError
-from handson.lab.zoo.graph import Concat, GlobalPool, InnerProduct, Maximum, Network, Product, Scale, Step, Sum, attempt
+from handson.lab.zoo.graph import (
+    Concat,
+    GlobalPool,
+    InnerProduct,
+    Maximum,
+    Network,
+    Pool,
+    Product,
+    Scale,
+    Step,
+    Sum,
+    attempt,
+)
 from handson.lab.zoo.shapes import shape_of
 from tests.conftest import ROOT
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import nn
-from torch.nn import functional as F
 
 from handson.lab.zoo.caffe_text import Layer
 from handson.lab.zoo.errors import ZooError
-from handson.lab.zoo.graph import Concat, GlobalPool, InnerProduct, Maximum, Product, Scale, Sum
+from handson.lab.zoo.graph import Concat, GlobalPool, InnerProduct, Maximum, Pool, Product, Scale, Sum
 
 Shape = tuple[int, ...]
 """Of one picture: (channels, height, width), or (numbers,)."""
@@ -21,23 +19,6 @@ _MOST = 1_000_000
 
 class Refused(Exception):  # noqa: N818  # becomes a ZooError with the layer's name and line
     """Why a layer cannot be built."""
-
-
-class Pool(nn.Module):
-    """Caffe's pooling: windows that begin in the picture or its padding, the last one cut off (ceil mode).
-
-    A mean counts the padding. Jia et al., Caffe, 2014.
-    """
-
-    def __init__(self, window: tuple[int, int], stride: tuple[int, int], pad: tuple[int, int], mean: bool, ceil: bool):
-        super().__init__()
-        self.window, self.stride, self.pad, self.mean, self.ceil = window, stride, pad, mean, ceil
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """(N, C, H, W) → (N, C, h, w)."""
-        if self.mean:
-            return F.avg_pool2d(inputs, self.window, self.stride, self.pad, self.ceil, count_include_pad=True)
-        return F.max_pool2d(inputs, self.window, self.stride, self.pad, ceil_mode=self.ceil)
 
 
 def module_for(layer: Layer, shapes: list[Shape]) -> nn.Module:

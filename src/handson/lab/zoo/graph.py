@@ -90,11 +90,29 @@ class GlobalPool(nn.Module):
         return inputs.amax((2, 3), keepdim=True) if self.maximum else inputs.mean((2, 3), keepdim=True)
 
 
+class Pool(nn.Module):
+    """Caffe's pooling: windows that begin in the picture or its padding, the last one cut off (ceil mode).
+
+    A mean counts the padding. Jia et al., Caffe, 2014.
+    """
+
+    def __init__(self, window: tuple[int, int], stride: tuple[int, int], pad: tuple[int, int], mean: bool, ceil: bool):
+        super().__init__()
+        self.window, self.stride, self.pad, self.mean, self.ceil = window, stride, pad, mean, ceil
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) → (N, C, h, w)."""
+        if self.mean:
+            return F.avg_pool2d(inputs, self.window, self.stride, self.pad, self.ceil, count_include_pad=True)
+        return F.max_pool2d(inputs, self.window, self.stride, self.pad, ceil_mode=self.ceil)
+
+
 class Scale(nn.Module):
     """Multiplies each channel by its weight and adds its bias; (N, C, …)."""
 
     def __init__(self, channels: int, bias: bool = True, device: str = "cpu") -> None:
         super().__init__()
+        self.channels = channels
         self.weight = nn.Parameter(torch.ones(channels, device=device))
         self.bias = nn.Parameter(torch.zeros(channels, device=device)) if bias else None
 

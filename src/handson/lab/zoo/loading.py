@@ -10,6 +10,7 @@ from torch import nn
 
 from handson.lab.data import AssetMissing, asset, files_in
 from handson.lab.zoo.cards import Card, cards
+from handson.lab.zoo.compact import ENDING, read_compact
 from handson.lab.zoo.errors import ZooError, unknown
 from handson.lab.zoo.model import Model
 
@@ -94,6 +95,8 @@ def build(card: Card, files: Mapping[str, Path]) -> Model:
 
 
 def _network(card: Card, files: Mapping[str, Path]) -> nn.Module:
+    if any(name.endswith(ENDING) for name in files):
+        return read_compact(_file(card, files, ENDING), card.name)
     # Each reader is imported when its kind is asked for: protobuf is not needed for our own networks.
     if card.kind == "caffe":
         from handson.lab.zoo.caffe import read_caffe

@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from handson.lab.zoo.caffe_layers import Pool
 from handson.lab.zoo.errors import ZooError, unknown
-from handson.lab.zoo.graph import Concat, GlobalPool, InnerProduct, Maximum, Network, Product, Scale, Step, Sum
+from handson.lab.zoo.graph import Concat, GlobalPool, InnerProduct, Maximum, Network, Pool, Product, Scale, Step, Sum
 from handson.lab.zoo.onnx_schema import FLOAT, INT64, KINDS, Model
 from handson.lab.zoo.tracing import traced
 

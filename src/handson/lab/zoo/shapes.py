@@ -12,8 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from handson.lab.zoo.caffe_layers import Pool
-from handson.lab.zoo.graph import Concat, GlobalPool, InnerProduct, Maximum, Product, Scale, Sum
+from handson.lab.zoo.graph import Concat, GlobalPool, InnerProduct, Maximum, Pool, Product, Scale, Sum
 
 Shape = tuple[int, ...]
 """With the number of pictures first."""
