@@ -25,6 +25,7 @@ enum { DT_BOOL, DT_U8, DT_I32, DT_I64, DT_F32, DT_F64 };
 
 #define INF_f32 (__builtin_inff())
 #define INF_f64 (__builtin_inf())
+#define INF(type) CAT(INF_, type)
 #define NAN_f32 (__builtin_nanf(""))
 #define NAN_f64 (__builtin_nan(""))
 

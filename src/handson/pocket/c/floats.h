@@ -4,6 +4,11 @@
 #include "tile.h"
 #include "gemm.h"
 #include "conv.h"
+#include "pool.h"
+#include "loss.h"
+#include "norm.h"
+#include "layers.h"
+#include "optim.h"
 #undef F
 #undef REAL
 #undef WIDE

@@ -17,6 +17,8 @@
 #include "random.h"
 #endif
 
+#include "half.h"
+
 #define REAL f32
 #define WIDE LANES
 #include "floats.h"
