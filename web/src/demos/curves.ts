@@ -1,0 +1,153 @@
+/** Curves that grow while something learns; when a curve gets long, neighbours are averaged. */
+import { FONT, tone } from "../look/palette";
+import { surface, type Surface } from "./surface";
+
+const LONGEST = 600;
+
+export interface Series {
+  name: string;
+  color: string;
+  dash?: readonly number[];
+}
+
+interface Track {
+  series: Series;
+  xs: number[];
+  ys: number[];
+  /** So many values are averaged into one point. */
+  stride: number;
+  sum: number;
+  held: number;
+}
+
+export class Curves {
+  readonly surface: Surface;
+  private tracks: Track[] = [];
+
+  constructor(
+    private readonly texts: { label: string; x: string; y: string },
+    series: readonly Series[],
+    private readonly options: { log?: boolean; aspect?: number; low?: number; high?: number; percent?: boolean; legend?: boolean } = {},
+  ) {
+    this.surface = surface(texts.label, options.aspect ?? 2.1, (s) => this.draw(s));
+    this.surface.element.classList.add("wide");
+    this.clear(series);
+  }
+
+  get element(): HTMLCanvasElement {
+    return this.surface.element;
+  }
+
+  clear(series: readonly Series[] = this.tracks.map((track) => track.series)): void {
+    this.tracks = series.map((one) => ({ series: one, xs: [], ys: [], stride: 1, sum: 0, held: 0 }));
+    this.surface.redraw();
+  }
+
+  add(index: number, x: number, y: number): void {
+    const track = this.tracks[index]!;
+    if (!Number.isFinite(y)) return;
+    track.sum += y;
+    track.held += 1;
+    if (track.held < track.stride) return;
+    track.xs.push(x);
+    track.ys.push(track.sum / track.held);
+    track.sum = track.held = 0;
+    if (track.xs.length < LONGEST) return;
+    track.stride *= 2;
+    track.xs = track.xs.filter((_, i) => i % 2 === 1);
+    track.ys = track.ys.flatMap((value, i) => (i % 2 === 1 ? [(value + track.ys[i - 1]!) / 2] : []));
+  }
+
+  /** The last value of each series, in words. */
+  summary(): string {
+    return this.tracks.map(({ series, ys }) => `${series.name} ${ys.length ? this.worded(ys.at(-1)!) : "–"}`).join(", ");
+  }
+
+  redraw(): void {
+    this.surface.redraw();
+    this.element.setAttribute("aria-label", `${this.texts.label} ${this.summary()}`);
+  }
+
+  private worded(value: number): string {
+    if (this.options.percent) return `${(100 * value).toFixed(value > 0.9 ? 1 : 0)} %`;
+    const size = Math.abs(value);
+    return size === 0 ? "0" : size >= 100 ? value.toFixed(0) : size >= 0.095 ? String(Number(value.toPrecision(2))) : value.toPrecision(1);
+  }
+
+  private draw({ context: c, width, height }: Surface): void {
+    const { log = false, low, high } = this.options;
+    c.clearRect(0, 0, width, height);
+    const size = Number.parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--small")) || 13;
+    const [left, right, top, bottom] = [size * 3.5, 10, this.options.legend === false ? size : size * 1.9, size * 2];
+    c.font = `${size}px ${FONT}`;
+    c.textBaseline = "middle";
+    const seen = this.tracks.flatMap(({ ys }) => ys).filter((y) => !log || y > 0);
+    const far = Math.max(1, ...this.tracks.map(({ xs }) => xs.at(-1) ?? 0));
+    let least = low ?? Math.min(...seen, log ? 1 : 0);
+    let most = high ?? Math.max(...seen, log ? 0.1 : 1e-9);
+    if (!seen.length) [least, most] = log ? [0.01, 1] : [low ?? 0, high ?? 1];
+    if (log) {
+      least = 10 ** (Math.floor(2 * Math.log10(Math.max(Math.min(...seen, 1), 1e-8))) / 2);
+      most = 10 ** (Math.ceil(2 * Math.log10(most)) / 2);
+    }
+    if (most - least < 1e-12) most = least + 1;
+    const px = (x: number): number => left + (x / far) * (width - left - right);
+    const share = (y: number): number =>
+      log ? (Math.log(Math.max(y, 1e-9)) - Math.log(least)) / (Math.log(most) - Math.log(least)) : (y - least) / (most - least);
+    const py = (y: number): number => height - bottom - Math.min(1.02, Math.max(-0.02, share(y))) * (height - top - bottom);
+
+    c.strokeStyle = tone("--line");
+    c.fillStyle = tone("--muted");
+    c.lineWidth = 1;
+    c.textAlign = "right";
+    const ticks = log ? decades(least, most) : even(least, most);
+    for (const tick of ticks) {
+      const y = Math.round(py(tick)) + 0.5;
+      c.beginPath();
+      c.moveTo(left, y);
+      c.lineTo(width - right, y);
+      c.stroke();
+      c.fillText(this.worded(tick), left - 7, y);
+    }
+    c.textAlign = "left";
+    c.fillText(this.texts.x, left, height - size * 0.8);
+    c.textAlign = "right";
+    c.fillText(far.toLocaleString("en"), width - right, height - size * 0.8);
+
+    this.tracks.forEach(({ series, xs, ys }) => {
+      c.strokeStyle = series.color;
+      c.lineWidth = 2.2;
+      c.lineJoin = "round";
+      c.setLineDash(series.dash ? [...series.dash] : []);
+      c.beginPath();
+      ys.forEach((y, i) => (i ? c.lineTo(px(xs[i]!), py(y)) : c.moveTo(px(xs[i]!), py(y))));
+      c.stroke();
+    });
+    c.setLineDash([]);
+    if (this.options.legend === false) return;
+    c.textAlign = "left";
+    let at = left;
+    for (const { series } of this.tracks) {
+      c.fillStyle = series.color;
+      c.fillRect(at, size * 0.75 - 1.5, size, 3);
+      c.fillStyle = tone("--ink");
+      c.fillText(series.name, at + size * 1.4, size * 0.8);
+      at += size * 2.6 + c.measureText(series.name).width;
+    }
+  }
+}
+
+function decades(least: number, most: number): number[] {
+  const ticks: number[] = [];
+  for (let power = Math.ceil(Math.log10(least) - 1e-9); power <= Math.log10(most) + 1e-9; power += 1) ticks.push(10 ** power);
+  return ticks.length > 1 ? ticks : [least, most];
+}
+
+function even(least: number, most: number): number[] {
+  const raw = (most - least) / 4;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => size >= raw)!;
+  const ticks: number[] = [];
+  for (let tick = Math.ceil(least / step - 1e-9) * step; tick <= most + step * 1e-6; tick += step) ticks.push(Math.abs(tick) < step / 1e6 ? 0 : tick);
+  return ticks;
+}

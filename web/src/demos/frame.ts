@@ -1,0 +1,139 @@
+/** What all demos have around them: header, theme, texts, a place for announcements. */
+import "./frame.css";
+import { button, h } from "./dom";
+import { Kernels } from "./kernels";
+import type { Loop } from "./loop";
+import { surface, type Surface } from "./surface";
+import wasm from "../../../src/handson/pocket/built/pocket.wasm";
+
+/** The texts of a demo, all of them in its demo.json. */
+export interface Texts {
+  title: string;
+  promise: string;
+  see: string;
+  try: readonly string[];
+  idea: string;
+}
+
+const GENERAL = {
+  all: "All demos",
+  dark: "Dark",
+  light: "Light",
+  see: "What you see",
+  try: "Try this",
+  idea: "The idea",
+  run: "Run",
+  pause: "Pause",
+  running: "Running.",
+  paused: "Paused.",
+  failed: "This demo cannot run here: ",
+  failedHow: " It needs a browser of 2023 or later (Chrome 111, Firefox 113, Safari 16.4) with WebAssembly.",
+};
+
+const THEME = "handson-theme";
+
+const isDark = (): boolean =>
+  document.documentElement.dataset["theme"]
+    ? document.documentElement.dataset["theme"] === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+
+/** A button that changes between dark and light, and keeps the choice where the browser lets it. */
+export function themeButton(): HTMLButtonElement {
+  const kept = attempt(() => localStorage.getItem(THEME));
+  if (kept === "dark" || kept === "light") document.documentElement.dataset["theme"] = kept;
+  const made = button("", () => {
+    const next = isDark() ? "light" : "dark";
+    document.documentElement.dataset["theme"] = next;
+    attempt(() => localStorage.setItem(THEME, next));
+    changed();
+  });
+  const changed = (): void => {
+    made.textContent = isDark() ? GENERAL.light : GENERAL.dark;
+    dispatchEvent(new Event("handson-theme"));
+  };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
+  changed();
+  return made;
+}
+
+/** Storage throws where cookies are off and, in some browsers, on file://. */
+function attempt<T>(action: () => T): T | null {
+  try {
+    return action();
+  } catch {
+    return null;
+  }
+}
+
+export interface Frame {
+  /** The large left part, and the narrow right one (below, on a phone). */
+  view: HTMLElement;
+  side: HTMLElement;
+  /** Below both. */
+  below: HTMLElement;
+  /** Says it to a screen reader, politely. */
+  announce(text: string): void;
+}
+
+export function frame(texts: Texts): Frame {
+  const view = h("div", { class: "view" });
+  const side = h("div", { class: "side" });
+  const below = h("div", { class: "below" });
+  const spoken = h("div", { class: "spoken", role: "status", "aria-live": "polite" });
+  document.getElementById("demo")!.append(
+    h(
+      "div",
+      { class: "top" },
+      h("a", { href: "index.html", class: "back" }, "← ", GENERAL.all),
+      h("div", { class: "heading" }, h("h1", {}, texts.title), h("p", { class: "promise" }, texts.promise)),
+      themeButton(),
+    ),
+    h("div", { class: "stage" }, view, side),
+    below,
+    h(
+      "div",
+      { class: "about" },
+      h("section", {}, h("h2", {}, GENERAL.see), h("p", {}, texts.see)),
+      h("section", {}, h("h2", {}, GENERAL.try), h("ol", {}, ...texts.try.map((line) => h("li", {}, line)))),
+      h("section", {}, h("h2", {}, GENERAL.idea), h("p", {}, texts.idea)),
+    ),
+    spoken,
+  );
+  let last = "";
+  return {
+    view,
+    side,
+    below,
+    announce(text) {
+      if (text !== last) spoken.textContent = last = text;
+    },
+  };
+}
+
+/** The button that runs and pauses; Space does the same where no control has the focus. */
+export function runButton(loop: Loop, announce: (text: string) => void): HTMLButtonElement {
+  const made = button("", () => {
+    loop.toggle();
+    announce(loop.running ? GENERAL.running : GENERAL.paused);
+  }, { class: "primary run" });
+  loop.onChange((running) => (made.textContent = running ? GENERAL.pause : GENERAL.run));
+  addEventListener("keydown", (event) => {
+    if (event.key !== " " || event.target !== document.body) return;
+    event.preventDefault();
+    made.click();
+  });
+  return made;
+}
+
+/** Starts a demo with its kernels; what goes wrong is said in the page. */
+export function start(main: (kernels: Kernels) => void | Promise<void>): void {
+  Kernels.load(wasm)
+    .then(main)
+    .catch((error: unknown) => {
+      const text = GENERAL.failed + (error instanceof Error ? error.message : String(error)) + GENERAL.failedHow;
+      document.getElementById("demo")!.prepend(h("p", { class: "trouble", role: "alert" }, text));
+      throw error;
+    });
+}
+
+export { surface, type Surface };
