@@ -62,7 +62,7 @@ async function buildDemos(look) {
   const listing = [];
   for (const name of names) {
     const about = JSON.parse(readFileSync(join(folder, name, "demo.json"), "utf8"));
-    const { script, style } = await bundled(join(folder, name, "main.ts"), { loader: { ".wasm": "binary" } });
+    const { script, style } = await bundled(join(folder, name, "main.ts"), { loader: { ".wasm": "binary", ".gz": "binary" } });
     const html = `<!doctype html>
 <html lang="en">
 <head>

@@ -69,9 +69,9 @@ export class Curves {
   }
 
   private worded(value: number): string {
-    if (this.options.percent) return `${(100 * value).toFixed(value > 0.9 ? 1 : 0)} %`;
+    if (this.options.percent) return `${Number((100 * value).toFixed(1))} %`;
     const size = Math.abs(value);
-    return size === 0 ? "0" : size >= 100 ? value.toFixed(0) : size >= 0.095 ? String(Number(value.toPrecision(2))) : value.toPrecision(1);
+    return size === 0 ? "0" : size >= 100 ? value.toFixed(0) : size >= 0.095 ? String(Number(value.toPrecision(2))) : size >= 0.00095 ? String(Number(value.toPrecision(1))) : value.toExponential(0);
   }
 
   private draw({ context: c, width, height }: Surface): void {

@@ -66,6 +66,8 @@ function attempt<T>(action: () => T): T | null {
 }
 
 export interface Frame {
+  /** One row above all: run, start anew, the figures that matter. */
+  bar: HTMLElement;
   /** The large left part, and the narrow right one (below, on a phone). */
   view: HTMLElement;
   side: HTMLElement;
@@ -76,6 +78,7 @@ export interface Frame {
 }
 
 export function frame(texts: Texts): Frame {
+  const bar = h("div", { class: "row bar" });
   const view = h("div", { class: "view" });
   const side = h("div", { class: "side" });
   const below = h("div", { class: "below" });
@@ -88,6 +91,7 @@ export function frame(texts: Texts): Frame {
       h("div", { class: "heading" }, h("h1", {}, texts.title), h("p", { class: "promise" }, texts.promise)),
       themeButton(),
     ),
+    bar,
     h("div", { class: "stage" }, view, side),
     below,
     h(
@@ -101,6 +105,7 @@ export function frame(texts: Texts): Frame {
   );
   let last = "";
   return {
+    bar,
     view,
     side,
     below,

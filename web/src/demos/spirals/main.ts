@@ -224,12 +224,11 @@ function main(kernels: Kernels): void {
   });
 
   page.view.append(square.element, h("p", { class: "hint" }, ui.hint));
+  page.bar.append(runButton(loop, page.announce), button(ui.restart, () => {
+    seed += 1;
+    build();
+  }), numbers.element);
   page.side.append(
-    h("div", { class: "row" }, runButton(loop, page.announce), button(ui.restart, () => {
-      seed += 1;
-      build();
-    })),
-    numbers.element,
     h("div", { class: "card" }, curves.element),
     card(ui.tiles, tileRows),
     h(
