@@ -1,5 +1,5 @@
 import "./style.css";
-import { BLUE, FONT, ORANGE, tone } from "../../look/palette";
+import { BLUE, FONT, ORANGE, SLATE, tone } from "../../look/palette";
 import { Curves } from "../curves";
 import { button, choices, figures, h, select, slider } from "../dom";
 import { frame, runButton, start, surface } from "../frame";
@@ -61,7 +61,7 @@ function main(): void {
     }
     if (method === "value") planner.iterateValues();
     else planner.iteratePolicy();
-    sweeps.add(0, planner.sweeps, Math.max(planner.change, 1e-9));
+    sweeps.add(0, planner.sweeps, Math.max(planner.change, 1e-6));
     rested = planner.change < 1e-7 ? rested + 1 : 0;
     if (rested === REST) page.announce(ui.done);
     return rested < REST;
@@ -77,6 +77,11 @@ function main(): void {
     return `rgb(${paper.map((value, i) => Math.round(weight * ink[i]! + (1 - weight) * value)).join(" ")})`;
   }
 
+  function wall(): string {
+    const [paper, slate] = [rgb(tone("--paper")), rgb(SLATE)];
+    return `rgb(${paper.map((value, i) => Math.round(0.3 * value + 0.7 * slate[i]!)).join(" ")})`;
+  }
+
   const grid = surface(ui.canvas, 1, ({ context: c, width }) => {
     const size = width / world.width;
     const most = Math.max(1e-3, ...world.cells.map((cell, i) => (cell.wall ? 0 : Math.abs(value(i)))));
@@ -86,7 +91,7 @@ function main(): void {
     world.cells.forEach((cell, state) => {
       const [x, y] = [(state % world.width) * size, Math.floor(state / world.width) * size];
       const [mx, my] = [x + size / 2, y + size / 2];
-      c.fillStyle = cell.wall ? tone("--slate") : color(world.isEnd(state) ? 1 : value(state) / most);
+      c.fillStyle = cell.wall ? wall() : color(world.isEnd(state) ? 1 : value(state) / most);
       c.fillRect(x, y, size, size);
       if (!plans() && world.isFree(state)) quarters(c, state, x, y, size, most);
       c.strokeStyle = tone("--line");
@@ -95,20 +100,22 @@ function main(): void {
       if (cell.wall) return;
       c.fillStyle = tone("--ink");
       if (cell.reward) {
-        c.font = `700 ${size * 0.3}px ${FONT}`;
-        c.fillText(worded(cell.reward), mx, world.isEnd(state) ? my : y + size * 0.24);
+        const large = world.isEnd(state);
+        c.font = `700 ${size * (large ? 0.34 : 0.24)}px ${FONT}`;
+        c.fillText(worded(cell.reward), large ? mx : x + size * 0.24, large ? my : y + size * 0.2);
       } else if (state === world.start) {
         c.font = `600 ${size * 0.2}px ${FONT}`;
-        c.fillText(ui.start, mx, y + size * 0.18);
+        c.fillText(ui.start, x + size * 0.32, y + size * 0.15);
       }
       if (!world.isFree(state)) return;
       if (plans()) {
         if (size > 52) {
           c.font = `${size * 0.17}px ${FONT}`;
-          c.fillText(value(state).toFixed(2), mx, y + size * 0.86);
+          c.fillText(value(state).toFixed(2), mx, y + size * 0.87);
         }
-        MOVES.forEach((_, action) => arrow(c, mx, my, action, size * 0.27 * planner.policy[4 * state + action]! ** 0.5));
-      } else if (walker.q.subarray(4 * state, 4 * state + 4).some((q) => q !== 0)) arrow(c, mx, my, walker.best(state), size * 0.2);
+        const policy = planner.policy.subarray(4 * state, 4 * state + 4);
+        MOVES.forEach((_, action) => arrow(c, mx, my - size * 0.04, action, size * 0.26 * policy[action]! ** 0.5, policy[action] === 1));
+      } else if (walker.q.subarray(4 * state, 4 * state + 4).some((q) => q !== 0)) arrow(c, mx, my, greedy(state), size * 0.2, true);
     });
     if (!plans()) {
       const [x, y] = [((walker.state % world.width) + 0.5) * size, (Math.floor(walker.state / world.width) + 0.5) * size];
@@ -128,6 +135,12 @@ function main(): void {
   }, "application");
   grid.element.classList.add("square");
 
+  /** The best move; the first of equals, so that the picture does not flicker. */
+  const greedy = (state: number): number => {
+    const q = walker.q.subarray(4 * state, 4 * state + 4);
+    return q.indexOf(Math.max(...q));
+  };
+
   /** The worth of each of the four moves, as triangles. */
   function quarters(c: CanvasRenderingContext2D, state: number, x: number, y: number, size: number, most: number): void {
     const corners = [[0, 0], [1, 0], [1, 1], [0, 1]] as const;
@@ -142,9 +155,10 @@ function main(): void {
     });
   }
 
-  function arrow(c: CanvasRenderingContext2D, x: number, y: number, action: number, length: number): void {
+  function arrow(c: CanvasRenderingContext2D, x: number, y: number, action: number, length: number, centered: boolean): void {
     if (length < 2) return;
     const [dx, dy] = MOVES[action]!;
+    if (centered) [x, y] = [x - dx * length * 0.6, y - dy * length * 0.6];
     const [tx, ty] = [x + dx * length, y + dy * length];
     const head = Math.min(6, length * 0.4);
     c.strokeStyle = c.fillStyle = tone("--ink");
