@@ -78,8 +78,10 @@ export class Curves {
     const { log = false, low, high } = this.options;
     c.clearRect(0, 0, width, height);
     const size = Number.parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--small")) || 13;
-    const [left, right, top, bottom] = [size * 3.5, 10, this.options.legend === false ? size : size * 1.9, size * 2];
     c.font = `${size}px ${FONT}`;
+    const left = size * 3.5;
+    const top = this.options.legend === false ? size : size * (0.5 + 1.4 * this.legendLines(c, size, left, width));
+    const [right, bottom] = [10, size * 2];
     c.textBaseline = "middle";
     const seen = this.tracks.flatMap(({ ys }) => ys).filter((y) => !log || y > 0);
     const far = Math.max(1, ...this.tracks.map(({ xs }) => xs.at(-1) ?? 0));
@@ -126,14 +128,34 @@ export class Curves {
     c.setLineDash([]);
     if (this.options.legend === false) return;
     c.textAlign = "left";
-    let at = left;
+    let [at, line] = [left, 0];
     for (const { series } of this.tracks) {
-      c.fillStyle = series.color;
-      c.fillRect(at, size * 0.75 - 1.5, size, 3);
+      const wide = size * 2.6 + c.measureText(series.name).width;
+      if (at + wide - size > width && at > left) [at, line] = [left, line + 1];
+      const y = size * (0.8 + 1.4 * line);
+      c.strokeStyle = series.color;
+      c.setLineDash(series.dash ? [4, 2] : []);
+      c.lineWidth = 3;
+      c.beginPath();
+      c.moveTo(at, y);
+      c.lineTo(at + size, y);
+      c.stroke();
+      c.setLineDash([]);
       c.fillStyle = tone("--ink");
-      c.fillText(series.name, at + size * 1.4, size * 0.8);
-      at += size * 2.6 + c.measureText(series.name).width;
+      c.fillText(series.name, at + size * 1.4, y);
+      at += wide;
     }
+  }
+
+  /** Lines that the names of the series take. */
+  private legendLines(c: CanvasRenderingContext2D, size: number, left: number, width: number): number {
+    let [at, lines] = [left, 1];
+    for (const { series } of this.tracks) {
+      const wide = size * 2.6 + c.measureText(series.name).width;
+      if (at + wide - size > width && at > left) [at, lines] = [left, lines + 1];
+      at += wide;
+    }
+    return lines;
   }
 }
 
