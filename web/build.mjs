@@ -80,9 +80,9 @@ async function buildDemos(look) {
 </html>
 `;
     writeFileSync(join(DIST, "demos", `${name}.html`), html);
-    listing.push({ name, title: about.title, promise: about.promise });
+    if (name !== "index") listing.push({ name, order: about.order, title: about.title, promise: about.promise });
   }
-  writeFileSync(join(DIST, "demos", "demos.json"), JSON.stringify(listing));
+  writeFileSync(join(DIST, "demos", "demos.json"), JSON.stringify(listing.sort((a, b) => a.order - b.order)));
 }
 
 rmSync(DIST, { recursive: true, force: true });

@@ -27,6 +27,7 @@ def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in names:
         (folder / name).write_text(f"/* {name} */")
     (folder / "demos" / "spirals.html").write_text("<p>spirals")
+    (folder / "demos" / "index.html").write_text("<p>all demos")
     demos = [{"name": "spirals", "title": "Spirals", "promise": "You bend a line."}]
     (folder / "demos" / "demos.json").write_text(json.dumps(demos))
     monkeypatch.setattr(site, "front_end", lambda say: folder)

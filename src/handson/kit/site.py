@@ -23,6 +23,7 @@ from PIL import Image
 import handson
 from handson import __version__
 from handson.errors import HandsonError
+from handson.kit.demos import packed_digits, with_digits
 from handson.kit.frontend import front_end
 from handson.kit.packing import Folder
 from handson.lab.places import INDEX
@@ -91,7 +92,7 @@ def build_site(
             for minutes, agenda in catalog.workshop.agendas.items()
         ],
         "lessons": [_card(lesson, version, files or {}, folder) for lesson in catalog.lessons],
-        "demos": list(_demos(front, folder)),
+        "demos": list(_demos(front, folder, (files or {}).get("mnist"))),
         "worker": folder.hand_over("worker", (front / "worker.js").read_text(encoding="utf-8")),
         "vega": folder.write_named("vega", ".js", (front / "vega.js").read_bytes()),
         "resources": {name: folder.pack(name, (front / name).read_bytes()) for name in _PYTHON}
@@ -205,10 +206,16 @@ def markdown(text: str) -> str:
     return str(parser.render(text))
 
 
-def _demos(front: Path, folder: Folder) -> Iterator[dict[str, str]]:
+def _demos(front: Path, folder: Folder, mnist: Mapping[str, bytes] | None) -> Iterator[dict[str, str]]:
+    """Writes the demos and their index; with MNIST's digits where those are at hand."""
     listing = front / "demos" / "demos.json"
-    for demo in json.loads(listing.read_text(encoding="utf-8")) if listing.is_file() else ():
-        path = folder.write(f"demos/{demo['name']}.html", (front / "demos" / f"{demo['name']}.html").read_bytes())
+    if not listing.is_file():
+        return
+    folder.write("demos/index.html", (front / "demos" / "index.html").read_bytes())
+    digits = packed_digits(mnist) if mnist else None
+    for demo in json.loads(listing.read_text(encoding="utf-8")):
+        page = (front / "demos" / f"{demo['name']}.html").read_bytes()
+        path = folder.write(f"demos/{demo['name']}.html", with_digits(page, digits) if digits else page)
         yield {"title": demo["title"], "promise": demo["promise"], "path": path}
 
 

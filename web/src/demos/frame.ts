@@ -4,6 +4,7 @@ import { button, h } from "./dom";
 import { Kernels } from "./kernels";
 import type { Loop } from "./loop";
 import { surface, type Surface } from "./surface";
+import { themeButton } from "./theme";
 import wasm from "../../../src/handson/pocket/built/pocket.wasm";
 
 /** The texts of a demo, all of them in its demo.json. */
@@ -17,8 +18,6 @@ export interface Texts {
 
 const GENERAL = {
   all: "All demos",
-  dark: "Dark",
-  light: "Light",
   see: "What you see",
   try: "Try this",
   idea: "The idea",
@@ -29,41 +28,6 @@ const GENERAL = {
   failed: "This demo cannot run here: ",
   failedHow: " It needs a browser of 2023 or later (Chrome 111, Firefox 113, Safari 16.4) with WebAssembly.",
 };
-
-const THEME = "handson-theme";
-
-const isDark = (): boolean =>
-  document.documentElement.dataset["theme"]
-    ? document.documentElement.dataset["theme"] === "dark"
-    : matchMedia("(prefers-color-scheme: dark)").matches;
-
-/** A button that changes between dark and light, and keeps the choice where the browser lets it. */
-export function themeButton(): HTMLButtonElement {
-  const kept = attempt(() => localStorage.getItem(THEME));
-  if (kept === "dark" || kept === "light") document.documentElement.dataset["theme"] = kept;
-  const made = button("", () => {
-    const next = isDark() ? "light" : "dark";
-    document.documentElement.dataset["theme"] = next;
-    attempt(() => localStorage.setItem(THEME, next));
-    changed();
-  });
-  const changed = (): void => {
-    made.textContent = isDark() ? GENERAL.light : GENERAL.dark;
-    dispatchEvent(new Event("handson-theme"));
-  };
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
-  changed();
-  return made;
-}
-
-/** Storage throws where cookies are off and, in some browsers, on file://. */
-function attempt<T>(action: () => T): T | null {
-  try {
-    return action();
-  } catch {
-    return null;
-  }
-}
 
 export interface Frame {
   /** One row above all: run, start anew, the figures that matter. */

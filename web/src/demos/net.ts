@@ -1,5 +1,5 @@
 /** Networks as lists of layers, forward and backward, on pocket's kernels. */
-import { type Block, Kernels } from "./kernels";
+import type { Block, Convolution, Kernels, MaxPool } from "./kernels";
 import { Random } from "./random";
 
 export type Activation = "relu" | "tanh" | "sigmoid" | "sine";
@@ -72,106 +72,38 @@ class Dense implements Layer {
   }
 }
 
-/** A convolution as one product of matrices for each picture: its patches are laid out as columns first. */
 class Conv implements Layer {
   readonly shape: Shape;
   readonly output: Block;
   readonly parameters: Parameter[];
-  private readonly columns: Block;
-  private readonly spread: Block;
+  private readonly convolution: Convolution;
 
   constructor(
-    private readonly kernels: Kernels,
+    kernels: Kernels,
     private readonly input: Block,
-    private readonly from: Shape,
-    private readonly spec: { out: number; size: number; pad: number },
+    from: Shape,
+    { out, size, pad }: { out: number; size: number; pad: number },
     capacity: number,
     gain: number,
     random: Random,
   ) {
     const [channels, height, width] = from;
-    const { out, size, pad } = spec;
     this.shape = [out, height + 2 * pad - size + 1, width + 2 * pad - size + 1];
+    this.output = kernels.block(capacity * count(this.shape));
+    this.convolution = kernels.convolution(from, this.shape, size, pad, capacity);
     const patch = channels * size * size;
-    const places = this.shape[1] * this.shape[2];
-    this.output = kernels.block(capacity * out * places);
-    this.columns = kernels.block(capacity * patch * places);
-    this.spread = kernels.block(patch * places);
     this.parameters = [weights(kernels, out * patch, gain / Math.sqrt(patch), random), weights(kernels, out, 0, random)];
-  }
-
-  /** Walks along rows of patches and picture that belong together: (start in the columns, start in the picture, length). */
-  private runs(visit: (column: number, pixel: number, length: number) => void): void {
-    const [channels, height, width] = this.from;
-    const { size, pad } = this.spec;
-    const [, down, across] = this.shape;
-    let row = 0;
-    for (let c = 0; c < channels; c += 1)
-      for (let dy = 0; dy < size; dy += 1)
-        for (let dx = 0; dx < size; dx += 1, row += 1) {
-          const first = Math.max(0, pad - dx);
-          const length = Math.min(across, width + pad - dx) - first;
-          for (let y = Math.max(0, pad - dy); y < Math.min(down, height + pad - dy); y += 1)
-            visit((row * down + y) * across + first, (c * height + y + dy - pad) * width + first + dx - pad, length);
-        }
   }
 
   forward(batch: number): void {
     const [weight, bias] = this.parameters as [Parameter, Parameter];
-    const [out, down, across] = this.shape;
-    const places = down * across;
-    const patch = this.from[0] * this.spec.size ** 2;
-    const pixels = count(this.from);
-    const x = this.input.values;
-    const columns = this.columns.values;
-    const y = this.output.values;
-    const b = bias.value.values;
-    for (let i = 0; i < batch; i += 1)
-      for (let o = 0; o < out; o += 1) y.fill(b[o]!, (i * out + o) * places, (i * out + o + 1) * places);
-    this.runs((column, pixel, length) => {
-      for (let i = 0; i < batch; i += 1) {
-        const to = i * patch * places + column;
-        const at = i * pixels + pixel;
-        for (let k = 0; k < length; k += 1) columns[to + k] = x[at + k]!;
-      }
-    });
-    for (let i = 0; i < batch; i += 1)
-      this.kernels.gemmAt(
-        false, false, out, places, patch,
-        weight.value.pointer, this.columns.pointer + 4 * i * patch * places, 1, this.output.pointer + 4 * i * out * places,
-      );
+    this.convolution.forward(batch, this.input, weight.value, bias.value, this.output);
   }
 
   backward(batch: number, from: Block, into: Block | null): void {
     const [weight, bias] = this.parameters as [Parameter, Parameter];
-    const [out, down, across] = this.shape;
-    const places = down * across;
-    const patch = this.from[0] * this.spec.size ** 2;
-    const pixels = count(this.from);
-    const db = bias.gradient.values;
-    const dy = from.values;
-    db.fill(0);
-    for (let i = 0, at = 0; i < batch; i += 1)
-      for (let o = 0; o < out; o += 1) {
-        let sum = 0;
-        for (let k = 0; k < places; k += 1, at += 1) sum += dy[at]!;
-        db[o]! += sum;
-      }
-    into?.values.fill(0, 0, batch * pixels);
-    for (let i = 0; i < batch; i += 1) {
-      const gradient = from.pointer + 4 * i * out * places;
-      this.kernels.gemmAt(
-        false, true, out, patch, places, gradient, this.columns.pointer + 4 * i * patch * places, i ? 1 : 0, weight.gradient.pointer,
-      );
-      if (!into) continue;
-      this.kernels.gemmAt(true, false, patch, places, out, weight.value.pointer, gradient, 0, this.spread.pointer);
-      const spread = this.spread.values;
-      const dx = into.values;
-      this.runs((column, pixel, length) => {
-        const to = i * pixels + pixel;
-        for (let k = 0; k < length; k += 1) dx[to + k]! += spread[column + k]!;
-      });
-    }
+    this.convolution.backwardWeight(batch, this.input, from, weight.gradient, bias.gradient);
+    if (into) this.convolution.backwardInput(batch, from, weight.value, into);
   }
 }
 
@@ -179,45 +111,20 @@ class Pool implements Layer {
   readonly shape: Shape;
   readonly output: Block;
   readonly parameters: Parameter[] = [];
-  private readonly largest: Int32Array;
+  private readonly pool: MaxPool;
 
-  constructor(
-    kernels: Kernels,
-    private readonly input: Block,
-    private readonly from: Shape,
-    private readonly size: number,
-    capacity: number,
-  ) {
+  constructor(kernels: Kernels, private readonly input: Block, from: Shape, size: number, capacity: number) {
     this.shape = [from[0], Math.floor(from[1] / size), Math.floor(from[2] / size)];
     this.output = kernels.block(capacity * count(this.shape));
-    this.largest = new Int32Array(capacity * count(this.shape));
+    this.pool = kernels.maxPool(from, this.shape, size, capacity);
   }
 
   forward(batch: number): void {
-    const [, height, width] = this.from;
-    const [channels, down, across] = this.shape;
-    const x = this.input.values;
-    const y = this.output.values;
-    const size = this.size;
-    let to = 0;
-    for (let plane = 0; plane < batch * channels; plane += 1)
-      for (let row = 0; row < down; row += 1)
-        for (let column = 0; column < across; column += 1, to += 1) {
-          const corner = (plane * height + row * size) * width + column * size;
-          let best = corner;
-          for (let i = 0; i < size; i += 1)
-            for (let j = 0; j < size; j += 1) if (x[corner + i * width + j]! > x[best]!) best = corner + i * width + j;
-          y[to] = x[best]!;
-          this.largest[to] = best;
-        }
+    this.pool.forward(batch, this.input, this.output);
   }
 
   backward(batch: number, from: Block, into: Block | null): void {
-    if (!into) return;
-    const dx = into.values;
-    const dy = from.values;
-    dx.fill(0, 0, batch * count(this.from));
-    for (let i = 0; i < batch * count(this.shape); i += 1) dx[this.largest[i]!]! += dy[i]!;
+    if (into) this.pool.backward(batch, from, into);
   }
 }
 

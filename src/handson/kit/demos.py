@@ -1,0 +1,61 @@
+"""MNIST for the demos: as much of it as a page of 2 MB holds, put into those that show digits."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import struct
+from collections.abc import Mapping
+
+from handson.errors import HandsonError
+
+TRAIN, TEST = 8000, 1000
+"""Digits to learn from and to test, the first of MNIST's own two parts."""
+
+_SIDE = 28
+_READS = b"handsonDigits"
+_BEFORE = b'<main id="demo">'
+
+
+def with_digits(html: bytes, packed: bytes) -> bytes:
+    """The page of a demo with what `packed_digits` gave in it; a demo that reads no digits stays as it is."""
+    if _READS not in html or _BEFORE not in html:
+        return html
+    script = b'<script>var handsonDigits="' + base64.b64encode(packed) + b'"</script>\n'
+    return html.replace(_BEFORE, script + _BEFORE, 1)
+
+
+def packed_digits(mnist: Mapping[str, bytes], train: int = TRAIN, test: int = TEST) -> bytes:
+    """What web/src/demos/digits.ts unpacks: gzip of two uint32 (how many of each), images of 28 × 28 bytes, labels.
+
+    mnist: the four files of the asset, by path. Gray values are rounded to 16 levels: nobody sees it, and a
+    third is saved. Raises HandsonError where a file is missing, is no IDX file of bytes, or holds fewer digits.
+    """
+    files = {path.rsplit("/", 1)[-1]: content for path, content in mnist.items()}
+    images, labels = b"", b""
+    for part, count in (("train", train), ("t10k", test)):
+        pixels = _idx(files, f"{part}-images-idx3-ubyte.gz", rank=3)
+        images += pixels[: count * _SIDE * _SIDE].translate(_LEVELS)
+        labels += _idx(files, f"{part}-labels-idx1-ubyte.gz", rank=1)[:count]
+    if len(labels) != train + test or len(images) != (train + test) * _SIDE * _SIDE:
+        raise HandsonError(
+            f"The files of the asset mnist hold {len(labels)} of the {train + test} digits that the demos ask for.",
+            "Fetch it anew: handson fetch mnist.",
+        )
+    return gzip.compress(struct.pack("<II", train, test) + images + labels, 9, mtime=0)
+
+
+_LEVELS = bytes(round(value / 17) * 17 for value in range(256))
+
+
+def _idx(files: Mapping[str, bytes], name: str, rank: int) -> bytes:
+    """The values of an IDX file of unsigned bytes (LeCun 1998)."""
+    try:
+        content = gzip.decompress(files[name])
+    except (KeyError, OSError, EOFError) as error:
+        raise HandsonError(
+            f"The asset mnist has no readable {name}: {type(error).__name__}.", "Fetch it anew: handson fetch mnist."
+        ) from error
+    if content[:4] != bytes([0, 0, 8, rank]):
+        raise HandsonError(f"{name} is no IDX file of bytes.", "Fetch it anew: handson fetch mnist.")
+    return content[4 + 4 * rank :]
