@@ -45,7 +45,7 @@ test("a network learns them within a few seconds", async () => {
   const share = right / (digits.labels.length - digits.train);
   console.log(`${(100 * share).toFixed(1)} % right`);
   expect(share).toBeGreaterThan(0.93);
-});
+}, 60_000);
 
 test("a drawing is fitted into the box", () => {
   const ink = new Float32Array(112 * 112);

@@ -5,7 +5,7 @@ import { Kernels } from "./kernels";
 import type { Loop } from "./loop";
 import { surface, type Surface } from "./surface";
 import { themeButton } from "./theme";
-import wasm from "../../../src/handson/pocket/built/pocket.wasm";
+import wasm from "./kernels.wasm";
 
 /** The texts of a demo, all of them in its demo.json. */
 export interface Texts {
