@@ -1,0 +1,492 @@
+"""x[…]: places, slices, masks and tensors of indices, read and written; gather and scatter."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from handson.pocket import elementwise, shapes
+from handson.pocket.autograd import Node, recorded
+from handson.pocket.dtypes import bool_, int32, int64, uint8
+from handson.pocket.kernels import ADD, GET, SET, C, plan
+from handson.pocket.tensor import Tensor, contiguous, contiguous_strides, convert_into, copied, fill, make, new, wrapped
+
+_MODES = {"get": GET, "set": SET, "add": ADD}
+_ALL_WELL = -(2**63)
+
+
+class _Parsed(NamedTuple):
+    """An index taken apart: the view that places and slices make, and tensors of indices by dimension of that view."""
+
+    view: Tensor
+    tensors: dict[int, Tensor]
+
+
+def _is_plain_int(part: Any) -> bool:
+    return type(part) is int or (
+        not isinstance(part, bool | Tensor | slice) and part is not None and part is not Ellipsis and hasattr(part, "__index__")
+    )
+
+
+def _as_indices(part: Any) -> Tensor:
+    """A tensor of indices or a mask, from what may stand in an index."""
+    from handson.pocket.creation import tensor
+
+    if isinstance(part, Tensor):
+        found = part
+    elif isinstance(part, range):
+        found = tensor(list(part), dtype=int64)
+    else:
+        found = tensor(part)
+        if not found.numel():
+            found = copied(found, int64)
+    if found.dtype in (int32,):
+        return copied(found, int64)
+    if found.dtype not in (int64, bool_, uint8):
+        raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+    return copied(found, bool_) if found.dtype is uint8 else found
+
+
+def _parse(t: Tensor, index: Any) -> _Parsed:
+    parts = list(index) if isinstance(index, tuple) else [index]
+    used = 0
+    for part in parts:
+        if part is None or part is Ellipsis or isinstance(part, bool):
+            continue
+        used += part.ndim if isinstance(part, Tensor) and part.dtype in (bool_, uint8) else 1
+    if sum(1 for part in parts if part is Ellipsis) > 1:
+        raise IndexError("an index can only have a single ellipsis ('...')")
+    if used > t.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {t.ndim}")
+    if not any(part is Ellipsis for part in parts):
+        parts.append(Ellipsis)
+    dim = 0
+    view = t
+    tensors: dict[int, Tensor] = {}
+    for part in parts:
+        if part is Ellipsis:
+            dim += t.ndim - used
+        elif part is None:
+            view = shapes.unsqueeze(view, dim)
+            dim += 1
+        elif isinstance(part, slice):
+            view = _sliced(view, dim, part)
+            dim += 1
+        elif isinstance(part, bool):
+            view = shapes.unsqueeze(view, dim)
+            tensors[dim] = new((1 if part else 0,), int64)
+            fill(tensors[dim], 0)
+            dim += 1
+        elif _is_plain_int(part):
+            if dim >= view.ndim:
+                raise IndexError(f"too many indices for tensor of dimension {t.ndim}")
+            view = shapes.select(view, dim, part.__index__())
+        else:
+            found = _as_indices(part)
+            if found.dtype is bool_:
+                dim = _take_mask(view, dim, found, tensors)
+            elif isinstance(part, Tensor) and not found.ndim and not tensors and len(parts) <= 2 and not found.requires_grad:
+                view = shapes.select(view, dim, int(found))
+            else:
+                tensors[dim] = found
+                dim += 1
+    return _Parsed(view, tensors)
+
+
+def _take_mask(view: Tensor, dim: int, mask: Tensor, tensors: dict[int, Tensor]) -> int:
+    """A mask stands for the indices, in each of its dimensions, at which it holds. Returns the dimension after it."""
+    for k, length in enumerate(mask.shape):
+        if view.shape[dim + k] != length:
+            raise IndexError(
+                f"The shape of the mask {list(mask.shape)} at index {k} does not match the shape of the indexed tensor "
+                f"{list(view.shape)} at index {dim + k}"
+            )
+    for k, places in enumerate(nonzero(mask, as_tuple=True)):
+        tensors[dim + k] = places
+    return dim + mask.ndim
+
+
+def _sliced(view: Tensor, dim: int, part: slice) -> Tensor:
+    step = 1 if part.step is None else int(part.step)
+    if step <= 0:
+        raise ValueError("step must be greater than zero")
+    bounds = [None if b is None else int(b) for b in (part.start, part.stop)]
+    start, stop, _ = slice(*bounds).indices(view.shape[dim])
+    if start == 0 and stop == view.shape[dim] and step == 1:
+        return shapes.narrow(view, dim, 0, view.shape[dim])
+    return shapes.narrow(view, dim, start, max(0, -(-(stop - start) // step)), step)
+
+
+class _Places(NamedTuple):
+    """Where a tensor indexed by tensors has its elements: blocks of `block` elements, each at an offset."""
+
+    offsets: Tensor
+    shape: tuple[int, ...]
+    """Of the indices, broadcast."""
+    rest: tuple[int, ...]
+    """The dimensions that no index takes."""
+    front: int
+    """Where the dimensions of the indices stand in the result."""
+
+
+def _places(parsed: _Parsed) -> _Places:
+    view, tensors = parsed
+    shape: tuple[int, ...] = ()
+    for index in tensors.values():
+        try:
+            shape = elementwise.broadcast_shape(shape, index.shape)
+        except RuntimeError:
+            all_shapes = ", ".join(str(list(i.shape)) for i in tensors.values())
+            raise IndexError(
+                f"shape mismatch: indexing tensors could not be broadcast together with shapes {all_shapes}"
+            ) from None
+    offsets = new(shape, int64)
+    fill(offsets, 0)
+    for dim, index in tensors.items():
+        spread = contiguous(shapes.expand(index.detach(), shape))
+        bad = C.add_offsets(
+            offsets.numel(), offsets.data_ptr(), spread.data_ptr(), view.shape[dim], view._strides[dim]
+        )
+        if bad >= 0:
+            value = spread.numbers()[bad]
+            raise IndexError(f"index {value} is out of bounds for dimension {dim} with size {view.shape[dim]}")
+    dims = sorted(tensors)
+    together = dims == list(range(dims[0], dims[-1] + 1))
+    return _Places(offsets, shape, tuple(k for k in range(view.ndim) if k not in tensors), dims[0] if together else 0)
+
+
+def _blocks(mode: int, view: Tensor, places: _Places, packed: Tensor) -> None:
+    """Read or write (indices…, rest…), contiguous, at the places."""
+    lengths = tuple(view.shape[k] for k in places.rest)
+    block = math.prod(lengths)
+    if places.offsets.numel() and block:
+        loops = plan(lengths, contiguous_strides(lengths), tuple(view._strides[k] for k in places.rest))
+        C.index(
+            mode, view.dtype.code, loops, places.offsets.numel(), block, places.offsets.data_ptr(), packed.data_ptr(),
+            view.data_ptr(),
+        )  # fmt: skip
+
+
+def _to_result(packed: Tensor, places: _Places) -> Tensor:
+    """From (indices…, rest…) to the order of the result."""
+    n = len(places.shape)
+    return shapes.movedim(packed, tuple(range(n)), tuple(range(places.front, places.front + n))) if places.front and n else packed
+
+
+def _from_result(values: Tensor, places: _Places) -> Tensor:
+    n = len(places.shape)
+    return shapes.movedim(values, tuple(range(places.front, places.front + n)), tuple(range(n))) if places.front and n else values
+
+
+def getitem(self: Tensor, index: Any) -> Tensor:
+    """x[index]: a view for places, slices, None and Ellipsis; a copy for masks and tensors or lists of indices."""
+    if isinstance(index, list):
+        index = _as_indices(index)
+    parsed = _parse(self, index)
+    if not parsed.tensors:
+        return parsed.view
+    view = parsed.view
+    places = _places(parsed)
+    packed = new((*places.shape, *(view.shape[k] for k in places.rest)), view.dtype)
+    _blocks(GET, view, places, packed)
+    if not recorded(view):
+        return contiguous(_to_result(packed, places)) if places.front else packed
+    shape = view.shape
+
+    def back(g: Tensor) -> tuple[Tensor]:
+        whole = new(shape, g.dtype)
+        fill(whole, 0)
+        again = _places(_Parsed(whole, parsed.tensors))
+        _blocks(ADD, whole, again, contiguous(_from_result(g, again)))
+        return (whole,)
+
+    out = packed if not places.front else contiguous(_to_result(packed, places))
+    out._record(Node("IndexBackward0", (view,), back))
+    return out
+
+
+def setitem(self: Tensor, index: Any, value: Any) -> None:
+    """x[index] = value, in place."""
+    from handson.pocket.creation import as_tensor
+
+    source = value if isinstance(value, Tensor) else as_tensor(value, dtype=self.dtype if not hasattr(value, "dtype") else None)
+    if recorded(self, source):
+        elementwise.allow_in_place(self, source)
+        _set_recorded(self, index, source)
+        return
+    _set(self.detach(), index, source)
+    self._storage.version += 1
+
+
+def _target(t: Tensor, index: Any) -> tuple[_Parsed, _Places | None, tuple[int, ...]]:
+    """What an index names for writing, and the shape that the values are broadcast to."""
+    if isinstance(index, list):
+        index = _as_indices(index)
+    parsed = _parse(t, index)
+    if not parsed.tensors:
+        return parsed, None, parsed.view.shape
+    places = _places(parsed)
+    rest = [parsed.view.shape[k] for k in places.rest]
+    return parsed, places, (*rest[: places.front], *places.shape, *rest[places.front :])
+
+
+def _fitted(source: Tensor, shape: tuple[int, ...]) -> Tensor:
+    while source.ndim > len(shape) and source.shape[0] == 1:
+        source = shapes.squeeze(source, 0)
+    try:
+        return shapes.expand(source, shape)
+    except RuntimeError:
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(source.shape)} cannot be broadcast to indexing result of shape "
+            f"{list(shape)}"
+        ) from None
+
+
+def _set(t: Tensor, index: Any, source: Tensor) -> None:
+    parsed, places, shape = _target(t, index)
+    values = _fitted(source.detach(), shape)
+    if values._storage is t._storage:
+        values = copied(values)
+    if places is None:
+        convert_into(parsed.view, values)
+    else:
+        packed = contiguous(_from_result(values, places))
+        _blocks(SET, parsed.view, places, packed if packed.dtype is t.dtype else copied(packed, t.dtype))
+
+
+def _set_recorded(self: Tensor, index: Any, source: Tensor) -> None:
+    """The gradient of what was overwritten is 0; that of the values is read at their places."""
+    before = self._node
+    source_shape, kind = source.shape, source.dtype
+    _, _, shape = _target(self.detach(), index)
+
+    def back(g: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        kept = copied(g)
+        zero = new((), g.dtype)
+        fill(zero, 0)
+        _set(kept, index, zero)
+        at = getitem(g, index)
+        return kept, _unfitted(elementwise.to(shapes.reshape(at, shape), kind), source_shape)
+
+    _set(self.detach(), index, source)
+    self._storage.version += 1
+    node = Node("IndexPutBackward0", (None, source), back)
+    node.edges = (before, node.edges[1])
+    self._record(node)
+
+
+def _unfitted(g: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The gradient of values that were fitted: leading dimensions of 1 may have been dropped."""
+    extra = max(0, len(shape) - g.ndim)
+    return shapes.reshape(elementwise.unbroadcast(g, shape[extra:]), shape)
+
+
+# By name
+
+
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+    """The indices of what is not 0: (count, dimensions), or a tensor for each dimension."""
+    mask = contiguous(input if input.dtype is bool_ else elementwise.ne(input.detach(), 0))
+    count = C.nonzero(mask.numel(), mask.data_ptr(), None)
+    flat = new((count,), int64)
+    C.nonzero(mask.numel(), mask.data_ptr(), flat.data_ptr())
+    places = []
+    for length, step in zip(mask.shape, contiguous_strides(mask.shape), strict=True):
+        places.append(elementwise.remainder(elementwise.floor_divide(flat, max(step, 1)), max(length, 1)))
+    if as_tuple:
+        return tuple(places) if mask.ndim else (flat,)
+    if not mask.ndim:
+        return new((count, 0), int64)
+    return shapes.stack(places, 1)
+
+
+argwhere = nonzero
+
+
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """The elements at which the mask holds."""
+    a, m = shapes.broadcast_tensors(input, mask)
+    return getitem(a, m)
+
+
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """These places along a dimension."""
+    at = wrapped(dim, input.ndim)
+    return getitem(input, (*(slice(None),) * at, index))
+
+
+def take(input: Tensor, index: Tensor) -> Tensor:
+    """These places of the flattened tensor."""
+    return getitem(shapes.flatten(input), index)
+
+
+def along(mode: str, t: Tensor, dim: int, index: Tensor, values: Tensor) -> None:
+    """values ↔ t at `index` along a dimension, for each element of `index`; mode "get", "set" or "add". Not recorded."""
+    lookup = [_view_at_least_1d(x) for x in (t, index, values)]
+    whole, where, packed = lookup
+    at = wrapped(dim, whole.ndim)
+    steps = tuple(0 if k == at else s for k, s in enumerate(whole._strides))
+    if where.numel():
+        loops = plan(where.shape, where._strides, packed._strides, steps)
+        bad = C.along(
+            _MODES[mode], whole.dtype.code, loops, whole.shape[at], whole._strides[at], where.data_ptr(), packed.data_ptr(),
+            whole.data_ptr(),
+        )  # fmt: skip
+        if bad != _ALL_WELL:
+            raise RuntimeError(f"index {bad} is out of bounds for dimension {at} with size {whole.shape[at]}")
+
+
+def _view_at_least_1d(t: Tensor) -> Tensor:
+    return t if t.shape else make(t._storage, t._offset, (1,), (1,), t.dtype)
+
+
+def _check_index(name: str, t: Tensor, dim: int, index: Tensor) -> int:
+    if index.dtype is not int64:
+        raise RuntimeError(f"{name}(): Expected dtype int64 for index")
+    if index.ndim != t.ndim:
+        raise RuntimeError(
+            f"Index tensor must have the same number of dimensions as {'input' if name == 'gather' else 'self'} tensor"
+        )
+    at = wrapped(dim, t.ndim)
+    for k in range(t.ndim):
+        if k != at and index.shape[k] > t.shape[k]:
+            raise RuntimeError(
+                f"Size does not match at dimension {k} expected index {list(index.shape)} to be no larger than self "
+                f"{list(t.shape)} apart from dimension {at}"
+            )
+    return at
+
+
+def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """out[i][j] = input[index[i][j]][j] for dim 0, and so on."""
+    at = _check_index("gather", input, dim, index)
+    out = new(index.shape, input.dtype)
+    along("get", input, at, index, out)
+    if recorded(input):
+        shape, where = input.shape, index.detach()
+
+        def back(g: Tensor) -> tuple[Tensor]:
+            whole = new(shape, g.dtype)
+            fill(whole, 0)
+            along("add", whole, at, where, g)
+            return (whole,)
+
+        out._record(Node("GatherBackward0", (input,), back))
+    return out
+
+
+def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
+    """`gather`, the other dimensions broadcast."""
+    at = wrapped(dim, input.ndim)
+    shape = [max(a, b) for a, b in zip(input.shape, indices.shape, strict=True)]
+    wide = [n if k != at else input.shape[at] for k, n in enumerate(shape)]
+    tall = [n if k != at else indices.shape[at] for k, n in enumerate(shape)]
+    return gather(shapes.expand(input, wide), at, contiguous(shapes.expand(indices, tall)))
+
+
+def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
+    """Write `src` (or a number) at `index` along a dimension, in place."""
+    if reduce is not None:
+        raise NotImplementedError("handson.pocket's scatter_ has no reduce; scatter_add_ adds.")
+    filler = src if src is not None else value
+    if isinstance(filler, Tensor):
+        return _scattered("set", self, dim, index, filler)
+    spread = new(index.shape, self.dtype)
+    fill(spread, filler)
+    return _scattered("set", self, dim, index, spread)
+
+
+def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """Add `src` at `index` along a dimension, in place."""
+    return _scattered("add", self, dim, index, src)
+
+
+def _scattered(mode: str, self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    at = _check_index("scatter", self, dim, index)
+    if src.dtype is not self.dtype:
+        raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
+    elementwise.allow_in_place(self, src)
+    record = recorded(self, src)
+    before = self._node
+    along(mode, self, at, index, src)
+    self._storage.version += 1
+    if record:
+        where = index.detach()
+        source_shape = src.shape
+
+        def back(g: Tensor) -> tuple[Tensor | None, Tensor | None]:
+            kept = g
+            if mode == "set":
+                kept = copied(g)
+                zeros = new(where.shape, g.dtype)
+                fill(zeros, 0)
+                along("set", kept, at, where, zeros)
+            picked = new(where.shape, g.dtype)
+            along("get", g, at, where, picked)
+            if where.shape != source_shape:
+                whole = new(source_shape, g.dtype)
+                fill(whole, 0)
+                convert_into(make(whole._storage, 0, where.shape, whole._strides, whole.dtype), picked)
+                picked = whole
+            return kept, picked
+
+        node = Node("ScatterBackward0", (None, src), back)
+        node.edges = (before, node.edges[1])
+        self._record(node)
+    return self
+
+
+def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None) -> Tensor:
+    """A copy with `src` (or a number) written at `index` along a dimension."""
+    return scatter_(elementwise.clone(input), dim, index, src, value=value)
+
+
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """A copy with `src` added at `index` along a dimension."""
+    return scatter_add_(elementwise.clone(input), dim, index, src)
+
+
+def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
+    """Add the places of `source` to these places along a dimension, in place."""
+    at = wrapped(dim, self.ndim)
+    shape = [1] * self.ndim
+    shape[at] = index.shape[0]
+    spread = contiguous(shapes.expand(shapes.reshape(elementwise.to(index, int64), shape), source.shape))
+    return scatter_add_(self, at, spread, source if alpha == 1 else source * alpha)
+
+
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
+    """A copy with the places of `source` added."""
+    return index_add_(elementwise.clone(input), dim, index, source, alpha=alpha)
+
+
+def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """Write a number at these places along a dimension, in place."""
+    setitem(self, (*(slice(None),) * wrapped(dim, self.ndim), index), value)
+    return self
+
+
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """A copy with the elements of `source`, in order, where the mask holds."""
+    out = elementwise.clone(input)
+    held = shapes.expand(mask, input.shape)
+    count = int(held.sum())  # type: ignore[attr-defined]
+    setitem(out, held, shapes.flatten(source)[:count])
+    return out
+
+
+def searchsorted(sorted_sequence: Tensor, values: Any, *, right: bool = False) -> Tensor:
+    """Where values would be put into an ordered row."""
+    from handson.pocket.creation import as_tensor
+
+    found = as_tensor(values)
+    row = sorted_sequence
+    compare = elementwise.le if right else elementwise.lt
+    counts = compare(row, shapes.unsqueeze(found, -1)).sum(-1)  # type: ignore[attr-defined]
+    return counts  # type: ignore[no-any-return]
+
+
+def bucketize(input: Any, boundaries: Tensor, *, right: bool = False) -> Tensor:
+    """The number of the interval each value falls into."""
+    return searchsorted(boundaries, input, right=right)
+

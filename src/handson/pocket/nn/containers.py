@@ -1,0 +1,225 @@
+"""Modules that hold others, and lists of parameters."""
+
+from __future__ import annotations
+
+import operator
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from handson.pocket.nn.module import Module
+from handson.pocket.tensor import Parameter, Tensor
+
+
+class Sequential(Module):
+    """One module after the other."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__()
+        named = args[0].items() if len(args) == 1 and isinstance(args[0], OrderedDict) else enumerate(args)
+        for name, module in named:
+            if not isinstance(module, Module):
+                raise TypeError(f"{type(module).__name__} is not a Module subclass")
+            self.add_module(str(name), module)
+
+    def forward(self, input: Any) -> Any:
+        """Through all of them."""
+        for module in self._modules.values():
+            input = module(input)  # type: ignore[misc]
+        return input
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules.values())  # type: ignore[arg-type]
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return type(self)(OrderedDict(list(self._modules.items())[index]))
+        return list(self._modules.values())[_within(index, len(self))]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        self._modules[list(self._modules)[_within(index, len(self))]] = module
+
+    def __delitem__(self, index: Any) -> None:
+        keys = list(self._modules)[index]
+        for key in keys if isinstance(index, slice) else [keys]:
+            del self._modules[key]
+        left = list(self._modules.values())
+        self._modules.clear()
+        self._modules.update({str(k): module for k, module in enumerate(left)})
+
+    def append(self, module: Module) -> Sequential:
+        """One more at the end."""
+        self.add_module(str(len(self)), module)
+        return self
+
+    def insert(self, index: int, module: Module) -> Sequential:
+        """One more, there."""
+        parts = list(self._modules.values())
+        parts.insert(index, module)
+        self._modules.clear()
+        self._modules.update({str(k): part for k, part in enumerate(parts)})
+        return self
+
+    def extend(self, sequential: Iterable[Module]) -> Sequential:
+        """More at the end."""
+        for module in sequential:
+            self.append(module)
+        return self
+
+    def __add__(self, other: Iterable[Module]) -> Sequential:
+        return Sequential(*self, *other)
+
+
+def _within(index: Any, length: int) -> int:
+    at = operator.index(index)
+    if not -length <= at < length:
+        raise IndexError(f"index {at} is out of range")
+    return at % length
+
+
+class ModuleList(Module):
+    """Modules in a list."""
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        super().__init__()
+        self.extend(modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules.values())  # type: ignore[arg-type]
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return type(self)(list(self._modules.values())[index])  # type: ignore[arg-type]
+        return list(self._modules.values())[_within(index, len(self))]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        self._modules[str(_within(index, len(self)))] = module
+
+    def append(self, module: Module) -> ModuleList:
+        """One more at the end."""
+        self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> ModuleList:
+        """More at the end."""
+        for module in modules:
+            self.append(module)
+        return self
+
+
+class ModuleDict(Module):
+    """Modules by name."""
+
+    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
+        super().__init__()
+        self.update(modules or {})
+
+    def update(self, modules: Mapping[str, Module]) -> None:
+        """Take over these."""
+        for name, module in modules.items():
+            self.add_module(name, module)
+
+    def __getitem__(self, key: str) -> Module:
+        return self._modules[key]  # type: ignore[return-value]
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, module)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._modules
+
+    def keys(self) -> Iterable[str]:
+        """The names."""
+        return self._modules.keys()
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """Names and modules."""
+        return self._modules.items()
+
+    def values(self) -> Iterable[Any]:
+        """The modules."""
+        return self._modules.values()
+
+
+class ParameterList(Module):
+    """Parameters in a list."""
+
+    def __init__(self, values: Iterable[Tensor] = ()) -> None:
+        super().__init__()
+        for value in values:
+            self.append(value)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self._parameters.values())  # type: ignore[arg-type]
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return type(self)(list(self._parameters.values())[index])  # type: ignore[arg-type]
+        return list(self._parameters.values())[_within(index, len(self))]
+
+    def __setitem__(self, index: int, value: Tensor) -> None:
+        self._parameters[str(_within(index, len(self)))] = value if isinstance(value, Parameter) else Parameter(value)
+
+    def append(self, value: Tensor) -> ParameterList:
+        """One more at the end."""
+        self.register_parameter(str(len(self)), value if isinstance(value, Parameter) else Parameter(value))
+        return self
+
+    def extra_repr(self) -> str:
+        """Each parameter's dtype and shape."""
+        return "\n".join(
+            f"({name}): Parameter containing: [torch.{value.dtype.name} of size {'x'.join(map(str, value.shape))}]"
+            for name, value in self._parameters.items()
+            if value is not None
+        )
+
+
+class ParameterDict(Module):
+    """Parameters by name."""
+
+    def __init__(self, parameters: Mapping[str, Tensor] | None = None) -> None:
+        super().__init__()
+        for name, value in (parameters or {}).items():
+            self[name] = value
+
+    def __getitem__(self, key: str) -> Parameter:
+        return self._parameters[key]  # type: ignore[return-value]
+
+    def __setitem__(self, key: str, value: Tensor) -> None:
+        self.register_parameter(key, value if isinstance(value, Parameter) else Parameter(value))
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._parameters
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """Names and parameters."""
+        return self._parameters.items()
+
+    def keys(self) -> Iterable[str]:
+        """The names."""
+        return self._parameters.keys()
+
+    def values(self) -> Iterable[Any]:
+        """The parameters."""
+        return self._parameters.values()

@@ -1,0 +1,251 @@
+"""What changes parameters along their gradients; each step is one pass of the C source over each parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from handson.pocket.autograd import enable_grad, no_grad
+from handson.pocket.creation import full_like, zeros_like
+from handson.pocket.nn.calls import address, d, declare_both, i, p, typed
+from handson.pocket.tensor import Tensor, contiguous, convert_into, new_like
+
+declare_both(
+    sgd=(None, (i, p, p, p, i, d, d, d, d, i, i)),
+    adam=(None, (i, p, p, p, p, p, i, d, d, d, d, d, i, i)),
+    rmsprop=(None, (i, p, p, p, p, p, d, d, d, d, d, i)),
+    adagrad=(None, (i, p, p, p, i, d, d, d, d, i)),
+)
+
+Group = dict[str, Any]
+
+
+class Optimizer:
+    """Groups of parameters, each with its settings, and what is kept for each parameter."""
+
+    _state_names: tuple[str, ...] = ()
+
+    def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+        if isinstance(params, Tensor):
+            raise TypeError(
+                f"params argument given to the optimizer should be an iterable of Tensors or dicts, but got {type(params).__name__}"
+            )
+        self.defaults = defaults
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.param_groups: list[Group] = []
+        given = list(params)
+        if not given:
+            raise ValueError("optimizer got an empty parameter list")
+        for group in given if isinstance(given[0], Mapping) else [{"params": given}]:
+            self.add_param_group(dict(group))
+
+    def add_param_group(self, param_group: Group) -> None:
+        """One more group of parameters; settings it lacks are those of the optimizer."""
+        params = param_group["params"]
+        tensors = [params] if isinstance(params, Tensor) else [p[1] if isinstance(p, tuple) else p for p in params]
+        known = {id(p) for group in self.param_groups for p in group["params"]}
+        for tensor in tensors:
+            if not isinstance(tensor, Tensor):
+                raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(tensor).__name__}")
+            if not tensor.is_leaf:
+                raise ValueError("can't optimize a non-leaf Tensor")
+            if id(tensor) in known:
+                raise ValueError("some parameters appear in more than one parameter group")
+        self.param_groups.append({**self.defaults, **param_group, "params": tensors})
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients."""
+        for group in self.param_groups:
+            for tensor in group["params"]:
+                if set_to_none or tensor.grad is None:
+                    tensor.grad = None
+                else:
+                    tensor.grad.zero_()
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change each parameter that has a gradient."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with no_grad():
+            for group in self.param_groups:
+                for tensor in group["params"]:
+                    if tensor.grad is not None:
+                        self._step_one(tensor, tensor.grad, group)
+        return loss
+
+    def _step_one(self, parameter: Tensor, gradient: Tensor, group: Group) -> None:
+        state = self.state.setdefault(parameter, {})
+        packed = contiguous(parameter.detach())
+        self._change(packed, contiguous(gradient), state, group)
+        if not parameter.is_contiguous():
+            convert_into(parameter, packed)
+        parameter._storage.version += 1
+
+    def _change(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: Group) -> None:
+        """One step, in place, of contiguous values."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        """Settings and state, parameters by number."""
+        numbers = {id(p): k for k, p in enumerate(p for group in self.param_groups for p in group["params"])}
+        return {
+            "state": {numbers[id(p)]: dict(state) for p, state in self.state.items()},
+            "param_groups": [{**group, "params": [numbers[id(p)] for p in group["params"]]} for group in self.param_groups],
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        tensors = [p for group in self.param_groups for p in group["params"]]
+        if len(state_dict["param_groups"]) != len(self.param_groups):
+            raise ValueError("loaded state dict has a different number of parameter groups")
+        for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
+            if len(saved["params"]) != len(group["params"]):
+                raise ValueError(
+                    "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+                )
+            group.update({name: value for name, value in saved.items() if name != "params"})
+        self.state = {
+            tensors[k]: {n: v.clone() if isinstance(v, Tensor) else v for n, v in state.items()}  # type: ignore[attr-defined]
+            for k, state in state_dict["state"].items()
+        }
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for k, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {k}")
+            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
+        return "\n".join([*lines, ")"])
+
+
+def _not_negative(**values: float) -> None:
+    names = {"lr": "learning rate", "weight_decay": "weight_decay value", "eps": "epsilon value", "momentum": "momentum value"}
+    for name, value in values.items():
+        if value < 0:
+            raise ValueError(f"Invalid {names.get(name, name)}: {value}")
+
+
+def _betas(betas: tuple[float, float]) -> None:
+    for k, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {k}: {beta}")
+
+
+class SGD(Optimizer):
+    """Down the gradient, with momentum if wanted."""
+
+    def __init__(
+        self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: float = 0,
+        nesterov: bool = False, *, maximize: bool = False,
+    ) -> None:  # fmt: skip
+        _not_negative(lr=lr, momentum=momentum, weight_decay=weight_decay)
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        super().__init__(
+            params,
+            {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
+             "maximize": maximize},
+        )  # fmt: skip
+
+    def _change(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: Group) -> None:
+        velocity, first = state.get("momentum_buffer"), 0
+        if group["momentum"] and velocity is None:
+            velocity, first = new_like(parameter), 1
+            state["momentum_buffer"] = velocity
+        typed("sgd", parameter.dtype)(
+            parameter.numel(), parameter.data_ptr(), gradient.data_ptr(), address(velocity), first, group["lr"],
+            group["momentum"], group["dampening"], group["weight_decay"], int(group["nesterov"]), int(group["maximize"]),
+        )  # fmt: skip
+
+
+class Adam(Optimizer):
+    """D. Kingma, J. Ba, Adam: a method for stochastic optimization (2015)."""
+
+    _decoupled = False
+
+    def __init__(
+        self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 0, amsgrad: bool = False, *, maximize: bool = False,
+    ) -> None:  # fmt: skip
+        _not_negative(lr=lr, eps=eps, weight_decay=weight_decay)
+        _betas(betas)
+        super().__init__(
+            params,
+            {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize},
+        )
+
+    def _change(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: Group) -> None:
+        if not state:
+            state.update(step=0, exp_avg=zeros_like(parameter), exp_avg_sq=zeros_like(parameter))
+            if group["amsgrad"]:
+                state["max_exp_avg_sq"] = zeros_like(parameter)
+        state["step"] += 1
+        typed("adam", parameter.dtype)(
+            parameter.numel(), parameter.data_ptr(), gradient.data_ptr(), state["exp_avg"].data_ptr(),
+            state["exp_avg_sq"].data_ptr(), address(state.get("max_exp_avg_sq")), state["step"], group["lr"],
+            *group["betas"], group["eps"], group["weight_decay"], int(self._decoupled), int(group["maximize"]),
+        )  # fmt: skip
+
+
+class AdamW(Adam):
+    """I. Loshchilov, F. Hutter, Decoupled weight decay regularization (2019)."""
+
+    _decoupled = True
+
+    def __init__(
+        self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+
+
+class RMSprop(Optimizer):
+    """G. Hinton, Neural networks for machine learning, lecture 6e (2012)."""
+
+    def __init__(
+        self, params: Iterable[Any], lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,
+        momentum: float = 0, centered: bool = False,
+    ) -> None:  # fmt: skip
+        _not_negative(lr=lr, eps=eps, momentum=momentum, weight_decay=weight_decay)
+        super().__init__(
+            params,
+            {"lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered, "weight_decay": weight_decay},
+        )
+
+    def _change(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: Group) -> None:
+        if not state:
+            state["square_avg"] = zeros_like(parameter)
+            if group["momentum"]:
+                state["momentum_buffer"] = zeros_like(parameter)
+            if group["centered"]:
+                state["grad_avg"] = zeros_like(parameter)
+        typed("rmsprop", parameter.dtype)(
+            parameter.numel(), parameter.data_ptr(), gradient.data_ptr(), state["square_avg"].data_ptr(),
+            address(state.get("grad_avg")), address(state.get("momentum_buffer")), group["lr"], group["alpha"], group["eps"],
+            group["weight_decay"], group["momentum"], 0,
+        )  # fmt: skip
+
+
+class Adagrad(Optimizer):
+    """J. Duchi, E. Hazan, Y. Singer, Adaptive subgradient methods (2011)."""
+
+    def __init__(
+        self, params: Iterable[Any], lr: float = 1e-2, lr_decay: float = 0, weight_decay: float = 0,
+        initial_accumulator_value: float = 0, eps: float = 1e-10,
+    ) -> None:  # fmt: skip
+        _not_negative(lr=lr, lr_decay=lr_decay, weight_decay=weight_decay, eps=eps)
+        super().__init__(
+            params,
+            {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
+             "initial_accumulator_value": initial_accumulator_value},
+        )  # fmt: skip
+
+    def _change(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: Group) -> None:
+        if not state:
+            state.update(step=0, sum=full_like(parameter, group["initial_accumulator_value"]))
+        state["step"] += 1
+        typed("adagrad", parameter.dtype)(
+            parameter.numel(), parameter.data_ptr(), gradient.data_ptr(), state["sum"].data_ptr(), state["step"], group["lr"],
+            group["lr_decay"], group["eps"], group["weight_decay"], 0,
+        )  # fmt: skip
