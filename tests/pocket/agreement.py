@@ -19,7 +19,8 @@ WHOLE = ("uint8", "int32", "int64")
 
 @dataclass(frozen=True)
 class Case:
-    """Numbers in a shape, and how they lie in memory: "plain", "turned" (transposed), "every other", "spread" (expanded)."""
+    """Numbers in a shape, and how they lie in memory: "plain", "turned" (transposed), "every other", "spread"
+    (expanded)."""
 
     values: tuple[Any, ...]
     shape: tuple[int, ...]
@@ -60,7 +61,8 @@ def numbers_of(dtype: str, *, low: float = -4, high: float = 4, special: bool = 
 
 @st.composite
 def cases(
-    draw: st.DrawFn, *, shape: Sequence[int] | None = None, dtypes: Sequence[str] = FLOATS, dims: tuple[int, int] = (0, 4),
+    draw: st.DrawFn, *, shape: Sequence[int] | None = None, dtypes: Sequence[str] = FLOATS, dims: tuple[int,
+    int] = (0, 4),
     low: float = -4, high: float = 4, special: bool = False, empty: bool = True, requires_grad: bool = True,
 ) -> Case:  # fmt: skip
     dtype = draw(st.sampled_from(tuple(dtypes)))
@@ -74,14 +76,20 @@ def cases(
 
 
 @st.composite
-def broadcast_pairs(draw: st.DrawFn, *, dtypes: Sequence[str] = FLOATS, mixed: bool = False, **named: Any) -> tuple[Case, Case]:
+def broadcast_pairs(
+    draw: st.DrawFn, *, dtypes: Sequence[str] = FLOATS, mixed: bool = False, **named: Any
+) -> tuple[Case, Case]:
     """Two cases whose shapes fit."""
     shape = draw(st.lists(st.integers(0, 4), min_size=0, max_size=3))
     shapes = []
     for _ in range(2):
         own = [1 if draw(st.booleans()) else n for n in shape]
         shapes.append(own[draw(st.integers(0, len(own))) :])
-    kinds = [draw(st.sampled_from(tuple(dtypes)))] * 2 if not mixed else [draw(st.sampled_from(tuple(dtypes))) for _ in range(2)]
+    kinds = (
+        [draw(st.sampled_from(tuple(dtypes)))] * 2
+        if not mixed
+        else [draw(st.sampled_from(tuple(dtypes))) for _ in range(2)]
+    )
     return tuple(draw(cases(shape=s, dtypes=(k,), **named)) for s, k in zip(shapes, kinds, strict=True))  # type: ignore[return-value]
 
 
@@ -101,19 +109,29 @@ def same(ours: Any, theirs: Any, *, tolerance: float | None = None, where: str =
         assert ours == theirs or (ours != ours and theirs != theirs), f"{where}: {ours!r}, PyTorch: {theirs!r}"
         return
     assert isinstance(ours, pocket.Tensor), f"{where} is {type(ours)}"
-    assert tuple(ours.shape) == tuple(theirs.shape), f"{where}: shape {tuple(ours.shape)}, PyTorch: {tuple(theirs.shape)}"
-    assert ours.dtype.name == str(theirs.dtype).removeprefix("torch."), f"{where}: {ours.dtype}, PyTorch: {theirs.dtype}"
+    assert tuple(ours.shape) == tuple(theirs.shape), (
+        f"{where}: shape {tuple(ours.shape)}, PyTorch: {tuple(theirs.shape)}"
+    )
+    assert ours.dtype.name == str(theirs.dtype).removeprefix("torch."), (
+        f"{where}: {ours.dtype}, PyTorch: {theirs.dtype}"
+    )
     assert ours.requires_grad == theirs.requires_grad, f"{where}: requires_grad {ours.requires_grad}"
     tolerance = tolerance or {"float32": 2e-5, "float64": 1e-10}.get(ours.dtype.name, 0.0)
     torch.testing.assert_close(
-        as_torch(ours), theirs.detach(), rtol=tolerance, atol=tolerance, equal_nan=True, msg=lambda text: f"{where}: {text}"
+        as_torch(ours),
+        theirs.detach(),
+        rtol=tolerance,
+        atol=tolerance,
+        equal_nan=True,
+        msg=lambda text: f"{where}: {text}",
     )
 
 
 def agree(
     function: Callable[..., Any], *inputs: Any, tolerance: float | None = None, gradients: bool = True, seed: int = 1
 ) -> None:
-    """`function(library, *tensors)` gives the same by both libraries, or both raise the same kind of error; then the gradients
+    """`function(library, *tensors)` gives the same by both libraries, or both raise the same kind of error; then the
+    gradients
     of a weighted sum of all results with respect to all inputs are the same as well."""
     results, tensors = [], []
     for library in (pocket, torch):

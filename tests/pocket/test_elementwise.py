@@ -14,9 +14,29 @@ from tests.pocket.agreement import FLOATS, WHOLE, Case, agree, as_torch, broadca
 
 SMALL = settings(max_examples=25, deadline=None, derandomize=True)
 
-ANYWHERE = "neg abs sign square exp sin cos tanh sigmoid relu floor ceil round trunc erf expm1 atan sinh cosh".split()
-POSITIVE = "sqrt rsqrt log log1p log2 log10 reciprocal".split()
-WITHIN_ONE = "asin acos".split()
+ANYWHERE = [
+    "neg",
+    "abs",
+    "sign",
+    "square",
+    "exp",
+    "sin",
+    "cos",
+    "tanh",
+    "sigmoid",
+    "relu",
+    "floor",
+    "ceil",
+    "round",
+    "trunc",
+    "erf",
+    "expm1",
+    "atan",
+    "sinh",
+    "cosh",
+]
+POSITIVE = ["sqrt", "rsqrt", "log", "log1p", "log2", "log10", "reciprocal"]
+WITHIN_ONE = ["asin", "acos"]
 
 
 @pytest.mark.parametrize("name", ANYWHERE)
@@ -49,14 +69,16 @@ def test_special_numbers(name: str, case: Case) -> None:
     agree(lambda t, x: getattr(t, name)(x), case)
 
 
-@pytest.mark.parametrize("name", "neg abs sign square exp sqrt sigmoid floor round isnan logical_not".split())
+@pytest.mark.parametrize(
+    "name", ["neg", "abs", "sign", "square", "exp", "sqrt", "sigmoid", "floor", "round", "isnan", "logical_not"]
+)
 @SMALL
 @given(case=cases(dtypes=("int32", "int64"), requires_grad=False))
 def test_functions_of_whole_numbers(name: str, case: Case) -> None:
     agree(lambda t, x: getattr(t, name)(x), case)
 
 
-ARITHMETIC = "add sub mul div maximum minimum atan2".split()
+ARITHMETIC = ["add", "sub", "mul", "div", "maximum", "minimum", "atan2"]
 
 
 @pytest.mark.parametrize("name", ARITHMETIC)
@@ -73,14 +95,14 @@ def test_two_of_any_dtype(name: str, pair: tuple[Case, Case]) -> None:
     agree(lambda t, x, y: getattr(t, name)(x, y), *pair)
 
 
-@pytest.mark.parametrize("name", "maximum minimum eq lt ge add mul".split())
+@pytest.mark.parametrize("name", ["maximum", "minimum", "eq", "lt", "ge", "add", "mul"])
 @SMALL
 @given(pair=broadcast_pairs(special=True, requires_grad=False))
 def test_two_special(name: str, pair: tuple[Case, Case]) -> None:
     agree(lambda t, x, y: getattr(t, name)(x, y), *pair)
 
 
-@pytest.mark.parametrize("name", "remainder floor_divide fmod bitwise_and bitwise_or bitwise_xor".split())
+@pytest.mark.parametrize("name", ["remainder", "floor_divide", "fmod", "bitwise_and", "bitwise_or", "bitwise_xor"])
 @SMALL
 @given(pair=broadcast_pairs(dtypes=("int32", "int64")))
 def test_whole_division_and_bits(name: str, pair: tuple[Case, Case]) -> None:
@@ -101,16 +123,12 @@ def test_division_of_floats(pair: tuple[Case, Case], name: str) -> None:
 )
 def test_a_tensor_and_a_number(case: Case, number: Any, sign: str) -> None:
     def compute(_: Any, x: Any) -> Any:
-        match sign:
-            case "+": return x + number
-            case "-": return x - number
-            case "*": return x * number
-            case "/": return x / number
-            case "r-": return number - x
-            case "r/": return number / x
-            case "==": return x == number
-            case "<": return x < number
-            case _: return x >= number  # fmt: skip
+        results = {
+            "+": lambda: x + number, "-": lambda: x - number, "*": lambda: x * number, "/": lambda: x / number,
+            "r-": lambda: number - x, "r/": lambda: number / x, "==": lambda: x == number, "<": lambda: x < number,
+            ">=": lambda: x >= number,
+        }  # fmt: skip
+        return results[sign]()
 
     agree(compute, case)
 
@@ -129,7 +147,9 @@ def test_powers_of_tensors(pair: tuple[Case, Case]) -> None:
 
 
 @SMALL
-@given(case=cases(dtypes=(*FLOATS, "int64")), low=st.sampled_from([None, -1, 0.25]), high=st.sampled_from([None, 1, 0.5]))
+@given(
+    case=cases(dtypes=(*FLOATS, "int64")), low=st.sampled_from([None, -1, 0.25]), high=st.sampled_from([None, 1, 0.5])
+)
 def test_clamp(case: Case, low: float | None, high: float | None) -> None:
     agree(lambda _, x: x.clamp(low, high), case)
 
@@ -142,7 +162,10 @@ def test_where(pair: tuple[Case, Case], number: float) -> None:
 
 
 @SMALL
-@given(pair=broadcast_pairs(dtypes=FLOATS, requires_grad=False), name=st.sampled_from(["add_", "sub_", "mul_", "div_", "copy_"]))
+@given(
+    pair=broadcast_pairs(dtypes=FLOATS, requires_grad=False),
+    name=st.sampled_from(["add_", "sub_", "mul_", "div_", "copy_"]),
+)
 def test_in_place(pair: tuple[Case, Case], name: str) -> None:
     def compute(_: Any, x: Any, y: Any) -> Any:
         x = x.clone()
@@ -182,9 +205,7 @@ def test_what_a_gradient_needs_must_not_change() -> None:
         x += 1
 
 
-@SMALL
-@given(case=cases(dims=(1, 3), empty=False))
-def test_numbers_at_the_edges_of_exp_and_log(case: Case) -> None:
+def test_numbers_at_the_edges_of_exp_and_log() -> None:
     for value in (88.0, 89.0, -87.0, -104.0, 700.0, 710.0, 1e-40, 0.0):
         for kind in FLOATS:
             for name in ("exp", "log", "tanh", "sigmoid"):

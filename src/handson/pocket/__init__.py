@@ -1,11 +1,13 @@
 """PyTorch's shape in the pocket: a small deep-learning library over one C source, native and in the browser.
 
-`import handson.pocket as torch`, or `handson.pocket.install()` and then `import torch`. It has the names, signatures, defaults and
+`import handson.pocket as torch`, or `handson.pocket.install()` and then `import torch`. It has the names, signatures,
+defaults and
 error messages of PyTorch for what the lessons use (docs/pocket.md lists all of it), and needs nothing beyond Python.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from typing import Any
@@ -27,8 +29,10 @@ from handson.pocket import (
     reductions,
     serialization,
     shapes,
-    tensor as _tensor,
     utils,
+)
+from handson.pocket import (
+    tensor as _tensor,
 )
 
 methods.attach()
@@ -39,36 +43,45 @@ _NAMES: dict[Any, str] = {
     _tensor: "Tensor Size device memory_format",
     autograd: "no_grad enable_grad inference_mode set_grad_enabled is_grad_enabled",
     creation: (
-        "tensor as_tensor asarray from_numpy frombuffer empty zeros ones full arange linspace logspace eye scalar_tensor empty_like "
+        "tensor as_tensor asarray from_numpy frombuffer empty zeros ones full arange linspace logspace eye "
+        "scalar_tensor empty_like "
         "zeros_like ones_like full_like"
     ),
     dtypes: "dtype uint8 int32 int64 float32 float64 finfo iinfo promote_types get_default_dtype set_default_dtype",
     elementwise: (
-        "neg abs sign square sqrt rsqrt reciprocal exp log sin cos tan tanh sigmoid relu floor ceil trunc erf expm1 log1p atan asin "
-        "acos sinh cosh log2 log10 isnan isfinite isinf logical_not absolute negative bitwise_not round frac add sub mul div "
-        "floor_divide remainder fmod pow atan2 maximum minimum eq ne lt le gt ge bitwise_and bitwise_or bitwise_xor logical_and "
+        "neg abs sign square sqrt rsqrt reciprocal exp log sin cos tan tanh sigmoid relu floor ceil trunc erf expm1 "
+        "log1p atan asin "
+        "acos sinh cosh log2 log10 isnan isfinite isinf logical_not absolute negative bitwise_not round frac add "
+        "sub mul div "
+        "floor_divide remainder fmod pow atan2 maximum minimum eq ne lt le gt ge bitwise_and bitwise_or bitwise_xor "
+        "logical_and "
         "logical_or logical_xor where clamp clamp_min clamp_max nan_to_num lerp logit hypot clone masked_fill"
     ),
     func: "",
     indexing: (
-        "nonzero argwhere masked_select index_select take gather take_along_dim scatter scatter_add index_add masked_scatter "
+        "nonzero argwhere masked_select index_select take gather take_along_dim scatter scatter_add index_add "
+        "masked_scatter "
         "searchsorted bucketize"
     ),
     linear: "matmul mm bmm mv dot outer addmm baddbmm tensordot einsum cdist cross trace",
     methods: "equal isclose allclose preserve_format contiguous_format channels_last",
     printing: "set_printoptions",
     random: (
-        "Generator default_generator manual_seed initial_seed seed get_rng_state set_rng_state rand randn randint randperm rand_like "
+        "Generator default_generator manual_seed initial_seed seed get_rng_state set_rng_state rand randn randint "
+        "randperm rand_like "
         "randn_like randint_like normal bernoulli multinomial"
     ),
     reductions: (
-        "sum mean nansum prod var std std_mean var_mean amax amin max min argmax argmin aminmax any all count_nonzero norm "
+        "sum mean nansum prod var std std_mean var_mean amax amin max min argmax argmin aminmax any all "
+        "count_nonzero norm "
         "logsumexp cumsum cumprod diff argsort sort topk kthvalue median quantile unique bincount histc"
     ),
     serialization: "save load",
     shapes: (
-        "reshape flatten unflatten squeeze unsqueeze permute transpose t movedim broadcast_to broadcast_tensors narrow select "
-        "diagonal diag tril triu cat concat concatenate stack vstack hstack split chunk unbind tile repeat_interleave flip roll "
+        "reshape flatten unflatten squeeze unsqueeze permute transpose t movedim broadcast_to broadcast_tensors "
+        "narrow select "
+        "diagonal diag tril triu cat concat concatenate stack vstack hstack split chunk unbind tile "
+        "repeat_interleave flip roll "
         "meshgrid cartesian_prod"
     ),
 }  # fmt: skip
@@ -85,7 +98,7 @@ multiply, subtract, divide, true_divide = elementwise.mul, elementwise.sub, elem
 softmax, log_softmax = nn.functional.softmax, nn.functional.log_softmax
 inverse = linalg.inv
 strided = "torch.strided"
-pi, inf, nan, e = 3.141592653589793, creation.math.inf, creation.math.nan, 2.718281828459045
+pi, inf, nan, e = math.pi, math.inf, math.nan, math.e
 del concat_
 
 
@@ -128,7 +141,8 @@ def install() -> None:
         raise RuntimeError("PyTorch has been imported already; handson.pocket can take its place only before that.")
     sys.modules["torch"] = me
     parts = {
-        "autograd": autograd, "func": func, "linalg": linalg, "nn": nn, "nn.functional": nn.functional, "nn.init": nn.init,
+        "autograd": autograd, "func": func, "linalg": linalg, "nn": nn, "nn.functional": nn.functional,
+        "nn.init": nn.init,
         "nn.parameter": nn.parameter, "nn.utils": nn.utils, "optim": optim, "optim.lr_scheduler": optim.lr_scheduler,
         "random": random, "utils": utils, "utils.checkpoint": utils.checkpoint, "utils.data": utils.data,
     }  # fmt: skip

@@ -210,7 +210,9 @@ def grad(
     from handson.pocket.tensor import Tensor
 
     if create_graph:
-        raise NotImplementedError("handson.pocket records no gradients of gradients: create_graph=True is PyTorch's only.")
+        raise NotImplementedError(
+            "handson.pocket records no gradients of gradients: create_graph=True is PyTorch's only."
+        )
     ends = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     starts = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     given: list[Tensor | None]
@@ -243,7 +245,8 @@ def first_gradient(tensor: Tensor, given: Tensor | None) -> Tensor:
         return creation.ones_like(tensor)
     if given.shape != tensor.shape:
         raise RuntimeError(
-            f"Mismatch in shape: grad_output[0] has a shape of {given.shape} and output[0] has a shape of {tensor.shape}."
+            f"Mismatch in shape: grad_output[0] has a shape of {given.shape} and output[0] has a shape of "
+            f"{tensor.shape}."
         )
     return given.detach()
 
@@ -260,7 +263,8 @@ class _Context:
 
 
 class Function:
-    """An operation with a gradient of one's own: static `forward(ctx, *inputs)` and `backward(ctx, gradient)`, one result."""
+    """An operation with a gradient of one's own: static `forward(ctx, *inputs)` and `backward(ctx, gradient)`, one
+    result."""
 
     @staticmethod
     def forward(ctx: Any, *args: Any) -> Any:
@@ -289,7 +293,9 @@ class Function:
 
             def back(gradient: Tensor) -> tuple[Tensor | None, ...]:
                 found = cls.backward(context, gradient)
-                return tuple(None if g is None else g.clone() for g in (found if isinstance(found, tuple) else (found,)))
+                return tuple(
+                    None if g is None else g.clone() for g in (found if isinstance(found, tuple) else (found,))
+                )
 
             result = result.detach()
             result._record(Node(f"{cls.__name__}Backward", tensors, back))

@@ -41,7 +41,7 @@ def tensor(data: Any, *, dtype: dtype | None = None, device: Any = None, require
 
 
 def _shape_of(data: Any) -> tuple[int, ...]:
-    shape = []
+    shape: list[int] = []
     while True:
         if isinstance(data, Tensor):
             return (*shape, *data.shape)
@@ -135,7 +135,8 @@ def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0, r
         count = room // dtype.itemsize
     if count * dtype.itemsize > room or count <= 0:
         raise ValueError(
-            f"requested buffer length ({count} * {dtype.itemsize} bytes) after offset ({offset} bytes) must not be greater "
+            f"requested buffer length ({count} * {dtype.itemsize} bytes) after offset ({offset} bytes) must not be "
+            f"greater "
             f"than actual buffer length ({len(memory)} bytes)"
             if count else f"both buffer length ({len(memory)}) and count ({count}) must not be 0"
         )  # fmt: skip
@@ -160,26 +161,39 @@ def empty(
     return _finished(new(shape, dtype or dtypes.get_default_dtype()), requires_grad)
 
 
-def full(size: Any, fill_value: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def full(
+    size: Any, fill_value: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor of one number."""
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    out = empty(*((size,) if isinstance(size, Sequence) else ((size,),)), dtype=dtype or dtypes.of_number(value), device=device)
-    out.fill_(value)  # type: ignore[attr-defined]
+    out = empty(
+        *((size,) if isinstance(size, Sequence) else ((size,),)), dtype=dtype or dtypes.of_number(value), device=device
+    )
+    out.fill_(value)
     return _finished(out, requires_grad)
 
 
 def zeros(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros."""
-    return full(as_shape(*size), 0, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
+    return full(
+        as_shape(*size), 0, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad
+    )
 
 
 def ones(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of ones."""
-    return full(as_shape(*size), 1, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
+    return full(
+        as_shape(*size), 1, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad
+    )
 
 
 def empty_like(
-    input: Tensor, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
+    input: Tensor,
+    *,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """Not initialised, of another's shape."""
     return empty(
@@ -195,7 +209,12 @@ def full_like(
 
 
 def zeros_like(
-    input: Tensor, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
+    input: Tensor,
+    *,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """Zeros, of another's shape."""
     del memory_format
@@ -203,14 +222,21 @@ def zeros_like(
 
 
 def ones_like(
-    input: Tensor, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
+    input: Tensor,
+    *,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """Ones, of another's shape."""
     del memory_format
     return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def arange(*bounds: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False, **named: Any) -> Tensor:
+def arange(
+    *bounds: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False, **named: Any
+) -> Tensor:
     """From start (0) to before end, by step (1): arange(end), arange(start, end) or arange(start, end, step)."""
     _where(device)
     start, end, step = _bounds(bounds, named)
@@ -265,12 +291,14 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: dty
     return tensor([base**x for x in linspace(start, end, steps, dtype=dtypes.float64).tolist()], dtype=kind)
 
 
-def eye(n: int, m: int | None = None, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def eye(
+    n: int, m: int | None = None, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
     out = zeros(n, n if m is None else m, dtype=dtype, device=device)
     size = min(out.shape)
     diagonal = make(out._storage, 0, (size,), (out.shape[1] + 1,), out.dtype)
-    diagonal.fill_(1)  # type: ignore[attr-defined]
+    diagonal.fill_(1)
     return _finished(out, requires_grad)
 
 
@@ -282,4 +310,3 @@ def scalar_tensor(value: Any, *, dtype: dtype | None = None) -> Tensor:
 def from_numpy(array: Any) -> Tensor:
     """A tensor with a copy of a NumPy array (NumPy itself is not needed here, and not in the page)."""
     return reshape(frombuffer(bytearray(array.tobytes()), dtype=dtypes.named(str(array.dtype))), tuple(array.shape))
-

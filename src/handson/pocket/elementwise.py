@@ -18,10 +18,31 @@ Number = bool | int | float
 _PREDICATES = frozenset(BINARY[name] for name in ("eq", "ne", "lt", "le", "gt", "ge"))
 _OF_FLOATS = frozenset(
     UNARY[name]
-    for name in (
-        "sqrt rsqrt reciprocal exp log sin cos tanh sigmoid erf expm1 log1p gelu silu softplus tan atan asin acos sinh cosh "
-        "log2 log10"
-    ).split()
+    for name in [
+        "sqrt",
+        "rsqrt",
+        "reciprocal",
+        "exp",
+        "log",
+        "sin",
+        "cos",
+        "tanh",
+        "sigmoid",
+        "erf",
+        "expm1",
+        "log1p",
+        "gelu",
+        "silu",
+        "softplus",
+        "tan",
+        "atan",
+        "asin",
+        "acos",
+        "sinh",
+        "cosh",
+        "log2",
+        "log10",
+    ]
 )
 _TESTS = frozenset(UNARY[name] for name in ("isnan", "isfinite", "isinf", "logical_not"))
 
@@ -53,9 +74,7 @@ def broadcast_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
 @lru_cache(4096)
 def _broadcast_strides(shape: tuple[int, ...], strides: tuple[int, ...], to: tuple[int, ...]) -> tuple[int, ...]:
     gap = len(to) - len(shape)
-    return (0,) * gap + tuple(
-        0 if n == 1 and m != 1 else s for n, s, m in zip(shape, strides, to[gap:], strict=True)
-    )
+    return (0,) * gap + tuple(0 if n == 1 and m != 1 else s for n, s, m in zip(shape, strides, to[gap:], strict=True))
 
 
 def strides_for(t: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -175,6 +194,7 @@ def operand(value: Any, name: str = "other") -> Any:
 
 # One tensor
 
+OfOne = Callable[[Tensor], Tensor]
 _Gradient = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(gradient of the result, operand, result) to the gradient of the operand."""
 
@@ -235,7 +255,9 @@ def _of_one(name: str) -> Callable[[Tensor], Tensor]:
             x = input.detach() if reads == "x" else out
             y = out.detach()
             saved = () if not reads else (x,) if reads == "x" else (y,)
-            out._record(Node(f"{name.title()}Backward0", (input,), lambda g: (gradient(g, x if reads == "x" else y, y),), saved))
+            out._record(
+                Node(f"{name.title()}Backward0", (input,), lambda g: (gradient(g, x if reads == "x" else y, y),), saved)
+            )
         return out
 
     function.__name__ = function.__qualname__ = name
@@ -243,16 +265,41 @@ def _of_one(name: str) -> Callable[[Tensor], Tensor]:
     return function
 
 
-neg, abs, sign, square, sqrt = _of_one("neg"), _of_one("abs"), _of_one("sign"), _of_one("square"), _of_one("sqrt")
-rsqrt, reciprocal, exp, log = _of_one("rsqrt"), _of_one("reciprocal"), _of_one("exp"), _of_one("log")
-sin, cos, tan, tanh, sigmoid = _of_one("sin"), _of_one("cos"), _of_one("tan"), _of_one("tanh"), _of_one("sigmoid")
-relu, floor, ceil, trunc = _of_one("relu"), _of_one("floor"), _of_one("ceil"), _of_one("trunc")
-erf, expm1, log1p, gelu_exact, silu = _of_one("erf"), _of_one("expm1"), _of_one("log1p"), _of_one("gelu"), _of_one("silu")
-atan, asin, acos, sinh, cosh = _of_one("atan"), _of_one("asin"), _of_one("acos"), _of_one("sinh"), _of_one("cosh")
-log2, log10 = _of_one("log2"), _of_one("log10")
-isnan, isfinite, isinf = _of_one("isnan"), _of_one("isfinite"), _of_one("isinf")
-logical_not = _of_one("logical_not")
-_round = _of_one("round")
+neg: OfOne = _of_one("neg")
+abs: OfOne = _of_one("abs")
+sign: OfOne = _of_one("sign")
+square: OfOne = _of_one("square")
+sqrt: OfOne = _of_one("sqrt")
+rsqrt: OfOne = _of_one("rsqrt")
+reciprocal: OfOne = _of_one("reciprocal")
+exp: OfOne = _of_one("exp")
+log: OfOne = _of_one("log")
+sin: OfOne = _of_one("sin")
+cos: OfOne = _of_one("cos")
+tan: OfOne = _of_one("tan")
+tanh: OfOne = _of_one("tanh")
+sigmoid: OfOne = _of_one("sigmoid")
+relu: OfOne = _of_one("relu")
+floor: OfOne = _of_one("floor")
+ceil: OfOne = _of_one("ceil")
+trunc: OfOne = _of_one("trunc")
+erf: OfOne = _of_one("erf")
+expm1: OfOne = _of_one("expm1")
+log1p: OfOne = _of_one("log1p")
+gelu_exact: OfOne = _of_one("gelu")
+silu: OfOne = _of_one("silu")
+atan: OfOne = _of_one("atan")
+asin: OfOne = _of_one("asin")
+acos: OfOne = _of_one("acos")
+sinh: OfOne = _of_one("sinh")
+cosh: OfOne = _of_one("cosh")
+log2: OfOne = _of_one("log2")
+log10: OfOne = _of_one("log10")
+isnan: OfOne = _of_one("isnan")
+isfinite: OfOne = _of_one("isfinite")
+isinf: OfOne = _of_one("isinf")
+logical_not: OfOne = _of_one("logical_not")
+_round: OfOne = _of_one("round")
 absolute, negative = abs, neg
 
 
@@ -299,7 +346,8 @@ def sub(input: Any, other: Any, *, alpha: Number = 1) -> Tensor:
     ta, tb = a if isinstance(a, Tensor) else None, b if isinstance(b, Tensor) else None
     if any(x.dtype is bool_ if isinstance(x, Tensor) else isinstance(x, bool) for x in (a, b)):
         raise RuntimeError(
-            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use "
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a "
+            "mask, use "
             "the `~` or `logical_not()` operator instead."
         )
     out = binary(BINARY["sub"], a, b)
@@ -361,7 +409,9 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
         kind = result_dtype(a, b)
         return quotient if kind.is_floating_point else copied(quotient, kind)
     if rounding_mode is not None:
-        raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+        )
     kind = result_dtype(a, b)
     kind = kind if kind.is_floating_point else dtypes.get_default_dtype()
     return _second_order(
@@ -433,7 +483,8 @@ def _power_of_number(a: Tensor, exponent: float) -> Tensor:
     """The usual powers are products and roots: the C source's pow goes one by one, in double."""
     quick = {1.0: lambda x: x * 1, 2.0: square, 0.5: sqrt, -1.0: reciprocal, -0.5: rsqrt}
     if exponent in quick:
-        return quick[exponent](a)
+        result: Tensor = quick[exponent](a)
+        return result
     out = binary(BINARY["mul"], unary(UNARY["square"], a), a) if exponent == 3 else binary(BINARY["pow"], a, exponent)
     if recorded(a):
         x = a.detach()
@@ -473,7 +524,13 @@ def _chosen(name: str, a: Any, b: Any, better: Callable[[Any, Any], Tensor]) -> 
         return g * (to(better(x, y), g.dtype) + to(x == y, g.dtype) * 0.5)
 
     return _second_order(
-        f"{name.title()}Backward0", BINARY[name], a, b, None, lambda g, x, y: share(g, x, y), lambda g, x, y: share(g, y, x)
+        f"{name.title()}Backward0",
+        BINARY[name],
+        a,
+        b,
+        None,
+        lambda g, x, y: share(g, x, y),
+        lambda g, x, y: share(g, y, x),
     )
 
 
@@ -513,7 +570,7 @@ def _bitwise(name: str) -> Callable[[Any, Any], Tensor]:
         a, b = operand(input, "input"), operand(other)
         kind = result_dtype(a, b)
         if kind.is_floating_point:
-            raise RuntimeError(f'"bitwise_{name}_cpu" not implemented for \'{kind.title}\'')
+            raise RuntimeError(f"\"bitwise_{name}_cpu\" not implemented for '{kind.title}'")
         return binary(code, a, b)
 
     function.__name__ = function.__qualname__ = f"bitwise_{name}"
@@ -548,7 +605,9 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
 
         return nonzero(condition, as_tuple=True)
     if condition.dtype is not bool_:
-        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype.title}")
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype.title}"
+        )
     numbers = [v for v in (input, other) if not isinstance(v, Tensor)]
     kinds = [(v.dtype, bool(v.shape)) for v in (input, other) if isinstance(v, Tensor)]
     kind = dtypes.of_result(kinds, numbers)
@@ -582,7 +641,11 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """Not below `min`, not above `max`."""
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if isinstance(min, Tensor) or isinstance(max, Tensor) or not result_dtype(input, min if min is not None else max).is_floating_point:
+    if (
+        isinstance(min, Tensor)
+        or isinstance(max, Tensor)
+        or not result_dtype(input, min if min is not None else max).is_floating_point
+    ):
         out = input
         for limit, pick in ((min, maximum), (max, minimum)):
             if limit is not None:
@@ -626,7 +689,8 @@ def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neg
 
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """input + weight · (end - input)."""
-    return input + weight * (end - input)
+    result: Tensor = input + weight * (end - input)
+    return result
 
 
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
@@ -707,13 +771,14 @@ def allow_in_place(self: Tensor, *others: Tensor | None) -> None:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
     if self._view_of_recorded:
         raise RuntimeError(
-            "handson.pocket cannot record a change in place of a view of a tensor that requires grad. Change the tensor "
+            "handson.pocket cannot record a change in place of a view of a tensor that requires grad. Change the "
+            "tensor "
             "itself (x[index] = value), or compute a new one."
         )
 
 
 def _arithmetic_in_place(name: str, code: int) -> Callable[..., Tensor]:
-    plain = {"add": add, "sub": sub, "mul": mul, "div": div}[name]
+    plain: Callable[..., Tensor] = {"add": add, "sub": sub, "mul": mul, "div": div}[name]
 
     def function(self: Tensor, other: Any, *, alpha: Number = 1) -> Tensor:
         other = operand(other)

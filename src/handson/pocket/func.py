@@ -9,7 +9,10 @@ from handson.pocket.tensor import Tensor
 
 
 def functional_call(
-    module: Any, parameters_and_buffer_dicts: Mapping[str, Tensor], args: Any = None, kwargs: Mapping[str, Any] | None = None
+    module: Any,
+    parameters_and_buffer_dicts: Mapping[str, Tensor],
+    args: Any = None,
+    kwargs: Mapping[str, Any] | None = None,
 ) -> Any:
     """`module(*args)` with these tensors, by dotted name, in place of its parameters and buffers."""
     swapped: list[tuple[dict[str, Any], str, Any]] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from handson.pocket import elementwise, shapes
 from handson.pocket.autograd import Node, recorded
@@ -24,7 +24,10 @@ class _Parsed(NamedTuple):
 
 def _is_plain_int(part: Any) -> bool:
     return type(part) is int or (
-        not isinstance(part, bool | Tensor | slice) and part is not None and part is not Ellipsis and hasattr(part, "__index__")
+        not isinstance(part, bool | Tensor | slice)
+        and part is not None
+        and part is not Ellipsis
+        and hasattr(part, "__index__")
     )
 
 
@@ -85,7 +88,13 @@ def _parse(t: Tensor, index: Any) -> _Parsed:
             found = _as_indices(part)
             if found.dtype is bool_:
                 dim = _take_mask(view, dim, found, tensors)
-            elif isinstance(part, Tensor) and not found.ndim and not tensors and len(parts) <= 2 and not found.requires_grad:
+            elif (
+                isinstance(part, Tensor)
+                and not found.ndim
+                and not tensors
+                and len(parts) <= 2
+                and not found.requires_grad
+            ):
                 view = shapes.select(view, dim, int(found))
             else:
                 tensors[dim] = found
@@ -144,9 +153,7 @@ def _places(parsed: _Parsed) -> _Places:
     fill(offsets, 0)
     for dim, index in tensors.items():
         spread = contiguous(shapes.expand(index.detach(), shape))
-        bad = C.add_offsets(
-            offsets.numel(), offsets.data_ptr(), spread.data_ptr(), view.shape[dim], view._strides[dim]
-        )
+        bad = C.add_offsets(offsets.numel(), offsets.data_ptr(), spread.data_ptr(), view.shape[dim], view._strides[dim])
         if bad >= 0:
             value = spread.numbers()[bad]
             raise IndexError(f"index {value} is out of bounds for dimension {dim} with size {view.shape[dim]}")
@@ -170,12 +177,20 @@ def _blocks(mode: int, view: Tensor, places: _Places, packed: Tensor) -> None:
 def _to_result(packed: Tensor, places: _Places) -> Tensor:
     """From (indices…, rest…) to the order of the result."""
     n = len(places.shape)
-    return shapes.movedim(packed, tuple(range(n)), tuple(range(places.front, places.front + n))) if places.front and n else packed
+    return (
+        shapes.movedim(packed, tuple(range(n)), tuple(range(places.front, places.front + n)))
+        if places.front and n
+        else packed
+    )
 
 
 def _from_result(values: Tensor, places: _Places) -> Tensor:
     n = len(places.shape)
-    return shapes.movedim(values, tuple(range(places.front, places.front + n)), tuple(range(n))) if places.front and n else values
+    return (
+        shapes.movedim(values, tuple(range(places.front, places.front + n)), tuple(range(n)))
+        if places.front and n
+        else values
+    )
 
 
 def getitem(self: Tensor, index: Any) -> Tensor:
@@ -209,7 +224,11 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     """x[index] = value, in place."""
     from handson.pocket.creation import as_tensor
 
-    source = value if isinstance(value, Tensor) else as_tensor(value, dtype=self.dtype if not hasattr(value, "dtype") else None)
+    source = (
+        value
+        if isinstance(value, Tensor)
+        else as_tensor(value, dtype=self.dtype if not hasattr(value, "dtype") else None)
+    )
     if recorded(self, source):
         elementwise.allow_in_place(self, source)
         _set_recorded(self, index, source)
@@ -237,7 +256,8 @@ def _fitted(source: Tensor, shape: tuple[int, ...]) -> Tensor:
         return shapes.expand(source, shape)
     except RuntimeError:
         raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(source.shape)} cannot be broadcast to indexing result of shape "
+            f"shape mismatch: value tensor of shape {list(source.shape)} cannot be broadcast to indexing result of "
+            f"shape "
             f"{list(shape)}"
         ) from None
 
@@ -321,7 +341,8 @@ def take(input: Tensor, index: Tensor) -> Tensor:
 
 
 def along(mode: str, t: Tensor, dim: int, index: Tensor, values: Tensor) -> None:
-    """values ↔ t at `index` along a dimension, for each element of `index`; mode "get", "set" or "add". Not recorded."""
+    """values ↔ t at `index` along a dimension, for each element of `index`; mode "get", "set" or "add". Not
+    recorded."""
     lookup = [_view_at_least_1d(x) for x in (t, index, values)]
     whole, where, packed = lookup
     at = wrapped(dim, whole.ndim)
@@ -329,7 +350,8 @@ def along(mode: str, t: Tensor, dim: int, index: Tensor, values: Tensor) -> None
     if where.numel():
         loops = plan(where.shape, where._strides, packed._strides, steps)
         bad = C.along(
-            _MODES[mode], whole.dtype.code, loops, whole.shape[at], whole._strides[at], where.data_ptr(), packed.data_ptr(),
+            _MODES[mode], whole.dtype.code, loops, whole.shape[at], whole._strides[at], where.data_ptr(),
+            packed.data_ptr(),
             whole.data_ptr(),
         )  # fmt: skip
         if bad != _ALL_WELL:
@@ -384,7 +406,9 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
     return gather(shapes.expand(input, wide), at, contiguous(shapes.expand(indices, tall)))
 
 
-def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
+def scatter_(
+    self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
+) -> Tensor:
     """Write `src` (or a number) at `index` along a dimension, in place."""
     if reduce is not None:
         raise NotImplementedError("handson.pocket's scatter_ has no reduce; scatter_add_ adds.")
@@ -470,7 +494,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """A copy with the elements of `source`, in order, where the mask holds."""
     out = elementwise.clone(input)
     held = shapes.expand(mask, input.shape)
-    count = int(held.sum())  # type: ignore[attr-defined]
+    count = int(held.sum())
     setitem(out, held, shapes.flatten(source)[:count])
     return out
 
@@ -480,13 +504,10 @@ def searchsorted(sorted_sequence: Tensor, values: Any, *, right: bool = False) -
     from handson.pocket.creation import as_tensor
 
     found = as_tensor(values)
-    row = sorted_sequence
     compare = elementwise.le if right else elementwise.lt
-    counts = compare(row, shapes.unsqueeze(found, -1)).sum(-1)  # type: ignore[attr-defined]
-    return counts  # type: ignore[no-any-return]
+    return cast(Tensor, compare(sorted_sequence, shapes.unsqueeze(found, -1)).sum(-1))
 
 
 def bucketize(input: Any, boundaries: Tensor, *, right: bool = False) -> Tensor:
     """The number of the interval each value falls into."""
     return searchsorted(boundaries, input, right=right)
-

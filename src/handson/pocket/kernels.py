@@ -12,26 +12,88 @@ from handson.pocket.native import library
 UNARY: Final = {
     name: code
     for code, name in enumerate(
-        (
-            "neg abs sign square sqrt rsqrt reciprocal exp log sin cos tanh sigmoid relu "
-            "floor ceil round trunc erf expm1 log1p gelu silu softplus isnan isfinite "
-            "logical_not tan atan asin acos sinh cosh log2 log10 bitwise_not isinf"
-        ).split()
+        [
+            "neg",
+            "abs",
+            "sign",
+            "square",
+            "sqrt",
+            "rsqrt",
+            "reciprocal",
+            "exp",
+            "log",
+            "sin",
+            "cos",
+            "tanh",
+            "sigmoid",
+            "relu",
+            "floor",
+            "ceil",
+            "round",
+            "trunc",
+            "erf",
+            "expm1",
+            "log1p",
+            "gelu",
+            "silu",
+            "softplus",
+            "isnan",
+            "isfinite",
+            "logical_not",
+            "tan",
+            "atan",
+            "asin",
+            "acos",
+            "sinh",
+            "cosh",
+            "log2",
+            "log10",
+            "bitwise_not",
+            "isinf",
+        ]
     )
 }
 BINARY: Final = {
     name: code
     for code, name in enumerate(
-        (
-            "add sub mul div maximum minimum pow floor_divide remainder fmod atan2 "
-            "eq ne lt le gt ge and or xor "
-            "relu_grad tanh_grad sigmoid_grad abs_grad gelu_grad silu_grad softplus_grad "
-            "leaky_relu leaky_relu_grad elu elu_grad"
-        ).split()
+        [
+            "add",
+            "sub",
+            "mul",
+            "div",
+            "maximum",
+            "minimum",
+            "pow",
+            "floor_divide",
+            "remainder",
+            "fmod",
+            "atan2",
+            "eq",
+            "ne",
+            "lt",
+            "le",
+            "gt",
+            "ge",
+            "and",
+            "or",
+            "xor",
+            "relu_grad",
+            "tanh_grad",
+            "sigmoid_grad",
+            "abs_grad",
+            "gelu_grad",
+            "silu_grad",
+            "softplus_grad",
+            "leaky_relu",
+            "leaky_relu_grad",
+            "elu",
+            "elu_grad",
+        ]
     )
 }
 REDUCE: Final = {
-    name: code for code, name in enumerate("sum prod max min argmax argmin any all sum_squares".split())
+    name: code
+    for code, name in enumerate(["sum", "prod", "max", "min", "argmax", "argmin", "any", "all", "sum_squares"])
 }
 GET, SET, ADD = 0, 1, 2
 """What `hp_index` and `hp_along` do."""
@@ -94,7 +156,8 @@ def whole_numbers(values: Sequence[int]) -> Any:
 
 @lru_cache(4096)
 def plan(shape: tuple[int, ...], *strides: tuple[int, ...]) -> Any:
-    """The loops over arrays of one shape, the result first: dimensions of 1 dropped, merged where the memory allows, the
+    """The loops over arrays of one shape, the result first: dimensions of 1 dropped, merged where the memory allows,
+    the
     result's closest neighbours last."""
     dimensions = sorted(
         ((length, *steps) for length, *steps in zip(shape, *strides, strict=True) if length != 1),
@@ -131,5 +194,12 @@ def reduction_plan(shape: tuple[int, ...], strides: tuple[int, ...], reduced: tu
             group.append((length, step))
     kept, gone = (group or [(1, 0)] for group in groups)
     return whole_numbers(
-        [len(kept), len(gone), *(n for n, _ in kept), *(s for _, s in kept), *(n for n, _ in gone), *(s for _, s in gone)]
+        [
+            len(kept),
+            len(gone),
+            *(n for n, _ in kept),
+            *(s for _, s in kept),
+            *(n for n, _ in gone),
+            *(s for _, s in gone),
+        ]
     )

@@ -60,8 +60,12 @@ def product(a: Tensor, b: Tensor) -> Tensor:
     if not k:
         fill(out, 0)
         return out
-    if len(batch) and numel(b.shape[:-2]) == 1 and a.is_contiguous():  # one matrix for the whole batch: one tall product
-        flat = product(make(a._storage, a._offset, (numel(batch) * m, k), (k, 1), a.dtype), shapes.reshape(b, b.shape[-2:]))
+    if (
+        len(batch) and numel(b.shape[:-2]) == 1 and a.is_contiguous()
+    ):  # one matrix for the whole batch: one tall product
+        flat = product(
+            make(a._storage, a._offset, (numel(batch) * m, k), (k, 1), a.dtype), shapes.reshape(b, b.shape[-2:])
+        )
         return make(flat._storage, 0, out.shape, out._strides, out.dtype)
     a, ta, lda = _matrix(a)
     b, tb, ldb = _matrix(b)
@@ -81,7 +85,8 @@ def product(a: Tensor, b: Tensor) -> Tensor:
         b, tb, ldb = _matrix(copied(shapes.expand(b, (*batch, k, n))))
         step_b = k * n
     getattr(C, f"gemm_batched_{f}")(
-        count, ta, tb, m, n, k, 1.0, a.data_ptr(), lda, step_a, b.data_ptr(), ldb, step_b, 0.0, out.data_ptr(), n, m * n,
+        count, ta, tb, m, n, k, 1.0, a.data_ptr(), lda, step_a, b.data_ptr(), ldb, step_b, 0.0, out.data_ptr(), n,
+        m * n,
         work.address,
     )  # fmt: skip
     return out
@@ -91,7 +96,8 @@ def _product_of_any(a: Tensor, b: Tensor) -> Tensor:
     if a.dtype.is_floating_point:
         return product(a, b)
     # Whole numbers: one by one, for small matrices.
-    return elementwise.mul(shapes.unsqueeze(a, -1), shapes.unsqueeze(b, -3)).sum(-2).to(a.dtype)  # type: ignore[attr-defined, no-any-return]
+    result: Tensor = elementwise.mul(shapes.unsqueeze(a, -1), shapes.unsqueeze(b, -3)).sum(-2).to(a.dtype)
+    return result
 
 
 def matmul(input: Tensor, other: Tensor) -> Tensor:
@@ -103,9 +109,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
             f"both arguments to matmul need to be at least 1D, but they are {input.ndim}D and {other.ndim}D"
         )
     if input.dtype is not other.dtype:
-        raise RuntimeError(
-            f"expected m1 and m2 to have the same dtype, but got: {_c_name(input)} != {_c_name(other)}"
-        )
+        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {_c_name(input)} != {_c_name(other)}")
     a = shapes.unsqueeze(input, 0) if input.ndim == 1 else input
     b = shapes.unsqueeze(other, 1) if other.ndim == 1 else other
     if a.shape[-1] != b.shape[-2]:
@@ -148,7 +152,8 @@ def _c_name(t: Tensor) -> str:
 def _no_product(input: Tensor, other: Tensor, a: Tensor, b: Tensor) -> str:
     if input.ndim == other.ndim == 1:
         return (
-            f"inconsistent tensor size, expected tensor [{input.shape[0]}] and src [{other.shape[0]}] to have the same number "
+            f"inconsistent tensor size, expected tensor [{input.shape[0]}] and src [{other.shape[0]}] to have the "
+            f"same number "
             f"of elements, but got {input.shape[0]} and {other.shape[0]} elements respectively"
         )
     if other.ndim == 1:
@@ -172,7 +177,8 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
         raise RuntimeError("batch1 must be a 3D tensor" if input.ndim != 3 else "batch2 must be a 3D tensor")
     if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
         raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{input.shape[0]}, {input.shape[2]}] but got: "
+            f"Expected size for first two dimensions of batch2 tensor to be: [{input.shape[0]}, {input.shape[2]}] "
+            f"but got: "
             f"[{mat2.shape[0]}, {mat2.shape[1]}]."
         )
     return matmul(input, mat2)
@@ -220,18 +226,22 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:
-    """Products summed over named dimensions, such as "ij,jk->ik". Letters and one "->"; "..." is not understood here."""
+    """Products summed over named dimensions, such as "ij,jk->ik". Letters and one "->"; "..." is not understood
+    here."""
     tensors = list(operands[0]) if len(operands) == 1 and not isinstance(operands[0], Tensor) else list(operands)
     left, arrow, right = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     if "." in equation:
-        raise NotImplementedError("handson.pocket's einsum understands letters only; name the dimensions that '...' stands for.")
+        raise NotImplementedError(
+            "handson.pocket's einsum understands letters only; name the dimensions that '...' stands for."
+        )
     if len(terms) != len(tensors):
         raise ValueError("einsum(): more operands were provided than specified in the equation")
     for k, (term, tensor) in enumerate(zip(terms, tensors, strict=True)):
         if len(term) != tensor.ndim:
             raise RuntimeError(
-                f"einsum(): the number of subscripts in the equation ({len(term)}) does not match the number of dimensions "
+                f"einsum(): the number of subscripts in the equation ({len(term)}) does not match the number of "
+                f"dimensions "
                 f"({tensor.ndim}) for operand {k} and no ellipsis was given"
             )
     letters = "".join(terms)
@@ -243,7 +253,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         term, value = _contracted(term, value, other_term, other, needed)
     gone = [k for k, c in enumerate(term) if c not in result]
     if gone:
-        value = value.sum(gone)  # type: ignore[attr-defined]
+        value = value.sum(gone)
         term = "".join(c for c in term if c in result)
     return shapes.permute(value, [term.index(c) for c in result])
 
@@ -263,7 +273,7 @@ def _contracted(term_a: str, a: Tensor, term_b: str, b: Tensor, needed: set[str]
         term, other = (term_a, term_b) if own == 0 else (term_b, term_a)
         alone = [k for k, c in enumerate(term) if c not in other and c not in needed]
         if alone:
-            summed = tensor.sum(alone)  # type: ignore[attr-defined]
+            summed = tensor.sum(alone)
             term = "".join(c for c in term if c in other or c in needed)
             if own == 0:
                 term_a, a = term, summed
@@ -279,7 +289,9 @@ def _contracted(term_a: str, a: Tensor, term_b: str, b: Tensor, needed: set[str]
 
     left = shapes.permute(a, [term_a.index(c) for c in batch + rows + inner])
     right = shapes.permute(b, [term_b.index(c) for c in batch + inner + columns])
-    out = matmul(left.reshape(size(batch), size(rows), size(inner)), right.reshape(size(batch), size(inner), size(columns)))
+    out = matmul(
+        left.reshape(size(batch), size(rows), size(inner)), right.reshape(size(batch), size(inner), size(columns))
+    )
     letters = batch + rows + columns
     return "".join(letters), out.reshape([length[c] for c in letters])
 
@@ -287,9 +299,8 @@ def _contracted(term_a: str, a: Tensor, term_b: str, b: Tensor, needed: set[str]
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0) -> Tensor:
     """The distance of each row of x1 to each row of x2."""
     apart = shapes.unsqueeze(x1, -2) - shapes.unsqueeze(x2, -3)
-    if p == 2:
-        return apart.norm(dim=-1)  # type: ignore[attr-defined, no-any-return]
-    return apart.norm(p, dim=-1)  # type: ignore[attr-defined, no-any-return]
+    result: Tensor = apart.norm(p, dim=-1)
+    return result
 
 
 def cross(input: Tensor, other: Tensor, dim: int = -1) -> Tensor:
@@ -300,20 +311,24 @@ def cross(input: Tensor, other: Tensor, dim: int = -1) -> Tensor:
 
 def trace(input: Tensor) -> Tensor:
     """The sum of the diagonal."""
-    return shapes.diagonal(input).sum()  # type: ignore[attr-defined, no-any-return]
+    result: Tensor = shapes.diagonal(input).sum()
+    return result
 
 
 def inv(A: Tensor) -> Tensor:  # noqa: N803  # PyTorch's name
     """The inverse of a small matrix, by elimination with pivots, in double; not recorded."""
     n = A.shape[-1]
     if A.ndim != 2 or A.shape[0] != n:
-        raise RuntimeError(f"linalg.inv: A must be batches of square matrices, but they are {A.shape[0]} by {n} matrices")
+        raise RuntimeError(
+            f"linalg.inv: A must be batches of square matrices, but they are {A.shape[0]} by {n} matrices"
+        )
     rows = [[float(v) for v in row] + [float(k == j) for j in range(n)] for k, row in enumerate(A.tolist())]
     for k in range(n):
         pivot = max(range(k, n), key=lambda r: abs(rows[r][k]))
         if rows[pivot][k] == 0:
             raise RuntimeError(
-                f"linalg.inv: The diagonal element {k + 1} is zero, the inversion could not be completed because the input matrix "
+                f"linalg.inv: The diagonal element {k + 1} is zero, the inversion could not be completed because "
+                f"the input matrix "
                 "is singular."
             )
         rows[k], rows[pivot] = rows[pivot], rows[k]
@@ -325,5 +340,3 @@ def inv(A: Tensor) -> Tensor:  # noqa: N803  # PyTorch's name
     from handson.pocket.creation import tensor
 
     return tensor([row[n:] for row in rows], dtype=A.dtype)
-
-

@@ -11,31 +11,68 @@ from handson.pocket.tensor import Tensor, device, memory_format
 
 _METHODS: dict[Any, str] = {
     elementwise: (
-        "neg abs sign square sqrt rsqrt reciprocal exp log sin cos tan tanh sigmoid relu floor ceil trunc erf expm1 log1p "
-        "atan asin acos sinh cosh log2 log10 isnan isfinite isinf logical_not absolute negative bitwise_not round frac add sub "
-        "mul div floor_divide remainder fmod pow atan2 maximum minimum eq ne lt le gt ge bitwise_and bitwise_or bitwise_xor "
-        "logical_and logical_or logical_xor clamp clamp_min clamp_max nan_to_num lerp logit hypot clone contiguous add_ sub_ "
+        "neg abs sign square sqrt rsqrt reciprocal exp log sin cos tan tanh sigmoid relu floor ceil trunc erf expm1 "
+        "log1p "
+        "atan asin acos sinh cosh log2 log10 isnan isfinite isinf logical_not absolute negative bitwise_not round "
+        "frac add sub "
+        "mul div floor_divide remainder fmod pow atan2 maximum minimum eq ne lt le gt ge bitwise_and bitwise_or "
+        "bitwise_xor "
+        "logical_and logical_or logical_xor clamp clamp_min clamp_max nan_to_num lerp logit hypot clone contiguous "
+        "add_ sub_ "
         "mul_ div_ copy_ fill_ zero_ masked_fill lerp_ addcmul_ addcdiv_"
     ),
     shapes: (
-        "view reshape view_as reshape_as flatten unflatten squeeze unsqueeze permute transpose t movedim expand expand_as "
+        "view reshape view_as reshape_as flatten unflatten squeeze unsqueeze permute transpose t movedim expand "
+        "expand_as "
         "broadcast_to narrow select diagonal diag tril triu split chunk unbind repeat tile repeat_interleave flip roll"
     ),
     reductions: (
-        "sum mean nansum prod var std amax amin max min argmax argmin aminmax any all count_nonzero norm logsumexp cumsum "
+        "sum mean nansum prod var std amax amin max min argmax argmin aminmax any all count_nonzero norm logsumexp "
+        "cumsum "
         "cumprod diff argsort sort topk kthvalue median quantile unique bincount histc"
     ),
     indexing: (
-        "nonzero argwhere masked_select index_select take gather take_along_dim scatter_ scatter_add_ scatter scatter_add "
+        "nonzero argwhere masked_select index_select take gather take_along_dim scatter_ scatter_add_ scatter "
+        "scatter_add "
         "index_add_ index_add index_fill_ masked_scatter"
     ),
     linear: "matmul mm bmm mv dot outer addmm baddbmm trace cdist",
     random: "uniform_ normal_ bernoulli_ random_ bernoulli multinomial",
 }  # fmt: skip
-_IN_PLACE = (
-    "neg abs square sqrt rsqrt reciprocal exp log sin cos tanh sigmoid relu floor ceil round trunc pow clamp clamp_min clamp_max "
-    "masked_fill remainder fmod floor_divide erf log1p expm1 tril triu nan_to_num logit"
-).split()
+_IN_PLACE = [
+    "neg",
+    "abs",
+    "square",
+    "sqrt",
+    "rsqrt",
+    "reciprocal",
+    "exp",
+    "log",
+    "sin",
+    "cos",
+    "tanh",
+    "sigmoid",
+    "relu",
+    "floor",
+    "ceil",
+    "round",
+    "trunc",
+    "pow",
+    "clamp",
+    "clamp_min",
+    "clamp_max",
+    "masked_fill",
+    "remainder",
+    "fmod",
+    "floor_divide",
+    "erf",
+    "log1p",
+    "expm1",
+    "tril",
+    "triu",
+    "nan_to_num",
+    "logit",
+]
 
 
 def _reflected(function: Callable[..., Tensor]) -> Callable[[Tensor, Any], Any]:
@@ -63,8 +100,12 @@ def _equality(function: Callable[..., Tensor], otherwise: bool) -> Callable[[Ten
     return method
 
 
-def to(self: Tensor, *args: Any, copy: bool = False, memory_format: Any = None, non_blocking: bool = False, **named: Any) -> Tensor:  # noqa: ARG001
-    """In another dtype: to(dtype), to(other) or to(device, dtype). The device is always the CPU."""
+def to(
+    self: Tensor, *args: Any, copy: bool = False, memory_format: Any = None, non_blocking: bool = False, **named: Any
+) -> Tensor:
+    """In another dtype: to(dtype), to(other) or to(device, dtype). The device is always the CPU, the order in memory
+    always the usual one."""
+    del memory_format, non_blocking
     kind: dtype = self.dtype
     for value in (*args, *named.values()):
         if isinstance(value, dtype):
@@ -89,16 +130,6 @@ def _type(self: Tensor, kind: dtype | str | None = None) -> Any:
     return elementwise.to(self, kind if isinstance(kind, dtype) else dtypes.named(kind))
 
 
-def _numpy(self: Tensor) -> Any:
-    if self.requires_grad:
-        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-    try:
-        import numpy
-    except ImportError:
-        raise RuntimeError("NumPy is not here. x.tolist() gives the numbers.") from None
-    return numpy.frombuffer(bytearray(bytes(self)), dtype=self.dtype.name).reshape(self.shape)
-
-
 def _new(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def method(self: Tensor, *args: Any, **named: Any) -> Tensor:
         named.setdefault("dtype", self.dtype)
@@ -108,7 +139,9 @@ def _new(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _apply_(self: Tensor, function: Callable[[Any], Any]) -> Tensor:
-    return elementwise.copy_(self, creation.tensor([function(v) for v in self.numbers()], dtype=self.dtype).view(self.shape))  # type: ignore[attr-defined]
+    return elementwise.copy_(
+        self, creation.tensor([function(v) for v in self.numbers()], dtype=self.dtype).view(self.shape)
+    )
 
 
 def _softmax(name: str) -> Callable[..., Tensor]:
@@ -141,6 +174,12 @@ def _unsqueeze_(self: Tensor, dim: int) -> Tensor:
     return self
 
 
+def _index_put_(self: Tensor, indices: Any, values: Tensor) -> Tensor:
+    """x[indices] = values."""
+    indexing.setitem(self, tuple(indices), values)
+    return self
+
+
 def attach() -> None:
     """Give Tensor its methods."""
     for module, names in _METHODS.items():
@@ -164,13 +203,16 @@ def attach() -> None:
         "__invert__": elementwise.bitwise_not, "__getitem__": indexing.getitem, "__setitem__": indexing.setitem,
         "__iadd__": elementwise.add_, "__isub__": elementwise.sub_, "__imul__": elementwise.mul_,
         "__itruediv__": elementwise.div_, "__ipow__": elementwise.in_place(elementwise.pow),
-        "__iand__": elementwise.in_place(elementwise.bitwise_and), "__ior__": elementwise.in_place(elementwise.bitwise_or),
+        "__iand__": elementwise.in_place(elementwise.bitwise_and),
+        "__ior__": elementwise.in_place(elementwise.bitwise_or),
         "__imod__": elementwise.in_place(elementwise.remainder),
         "T": property(shapes.turned), "mT": property(lambda self: shapes.transpose(self, -2, -1)),
         "H": property(shapes.turned),
-        "to": to, "type": _type, "type_as": lambda self, other: elementwise.to(self, other.dtype), "numpy": _numpy,
-        "apply_": _apply_, "cpu": lambda self: self, "swapaxes": shapes.transpose, "subtract": elementwise.sub,
-        "multiply": elementwise.mul, "divide": elementwise.div, "true_divide": elementwise.div, "clip": elementwise.clamp,
+        "to": to, "type": _type, "type_as": lambda self, other: elementwise.to(self, other.dtype),
+                "apply_": _apply_, "cpu": lambda self: self, "swapaxes": shapes.transpose,
+        "subtract": elementwise.sub,
+        "multiply": elementwise.mul, "divide": elementwise.div, "true_divide": elementwise.div,
+        "clip": elementwise.clamp,
         "clip_": elementwise.in_place(elementwise.clamp), "softmax": _softmax("softmax"),
         "log_softmax": _softmax("log_softmax"), "greater": elementwise.gt, "less": elementwise.lt,
         "where": lambda self, condition, other: elementwise.where(condition, self, other),
@@ -180,8 +222,9 @@ def attach() -> None:
         "new_full": _new(creation.full), "new_tensor": _new(creation.tensor), "inverse": linear.inv,
         "float": _converted(dtypes.float32), "double": _converted(dtypes.float64), "long": _converted(dtypes.int64),
         "int": _converted(dtypes.int32), "bool": _converted(dtypes.bool_), "byte": _converted(dtypes.uint8),
-        "index_put_": lambda self, indices, values: indexing.setitem(self, tuple(indices), values) or self,
-        "masked_fill_": elementwise.in_place(elementwise.masked_fill), "detach_copy": lambda self: self.detach().clone(),
+        "index_put_": _index_put_,
+        "masked_fill_": elementwise.in_place(elementwise.masked_fill),
+        "detach_copy": lambda self: self.detach().clone(),
     }.items():  # fmt: skip
         setattr(Tensor, name, value)
 

@@ -14,7 +14,8 @@ _settings: dict[str, Any] = {"precision": 4, "threshold": 1000, "edgeitems": 3, 
 
 
 def set_printoptions(
-    precision: int | None = None, threshold: float | None = None, edgeitems: int | None = None, linewidth: int | None = None,
+    precision: int | None = None, threshold: float | None = None, edgeitems: int | None = None,
+    linewidth: int | None = None,
     profile: str | None = None, sci_mode: bool | None = None,
 ) -> None:  # fmt: skip
     """Digits, the number of elements from which on the middle is left out, and so on."""
@@ -54,7 +55,9 @@ class _Numbers:
                 self.scientific = _settings["sci_mode"]
             finite = [v for v in values if math.isfinite(v) and v != 0]
             others = [v for v in values if not math.isfinite(v)]
-            lengths = [len(self._one(v)) for v in finite] + [len(str(v)) + (self.whole and not self.scientific) for v in others]
+            lengths = [len(self._one(v)) for v in finite] + [
+                len(str(v)) + (self.whole and not self.scientific) for v in others
+            ]
             self.width = max(lengths, default=1)
         else:
             self.width = max((len(str(v)) for v in values), default=1)
@@ -118,7 +121,7 @@ def _shown_values(t: Tensor, summarised: bool) -> list[Any]:
 
 def _rows(t: Tensor, numbers: _Numbers, indent: int, summarised: bool) -> str:
     if not t.ndim:
-        return numbers(t.item()) if not numbers.floating else numbers(t.item())
+        return numbers(t.item())
     edge = _settings["edgeitems"]
     cut = summarised and t.shape[0] > 2 * edge
     if t.ndim == 1:

@@ -126,7 +126,7 @@ def _into(self: Tensor, draw: Any) -> Tensor:
 
 def _floating(self: Tensor, name: str) -> None:
     if not self.dtype.is_floating_point:
-        raise RuntimeError(f'"{name}" not implemented for \'{self.dtype.title}\'')
+        raise RuntimeError(f"\"{name}\" not implemented for '{self.dtype.title}'")
 
 
 def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Tensor:
@@ -134,7 +134,9 @@ def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generat
     _floating(self, "check_uniform_bounds")
     if a > b:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}")
-    return _into(self, lambda t: C.uniform(t.dtype.code, _state(generator), t.numel(), t.data_ptr(), float(a), float(b)))
+    return _into(
+        self, lambda t: C.uniform(t.dtype.code, _state(generator), t.numel(), t.data_ptr(), float(a), float(b))
+    )
 
 
 def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
@@ -149,7 +151,7 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Gen
 
 def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
     """1 with probability p, else 0, in place. (Other numbers than PyTorch's for the same seed.)"""
-    chances = p if isinstance(p, Tensor) else empty(1, dtype=float64).fill_(p)  # type: ignore[attr-defined]
+    chances = p if isinstance(p, Tensor) else empty(1, dtype=float64).fill_(p)
     return _drawn(self, chances, generator)
 
 
@@ -185,14 +187,22 @@ def _finished(t: Tensor, requires_grad: bool) -> Tensor:
 
 
 def rand(
-    *size: Any, generator: Generator | None = None, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Even between 0 and 1."""
     return _finished(uniform_(empty(*size, dtype=dtype, device=device), generator=generator), requires_grad)
 
 
 def randn(
-    *size: Any, generator: Generator | None = None, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Normal with mean 0 and standard deviation 1."""
     return _finished(normal_(empty(*size, dtype=dtype, device=device), generator=generator), requires_grad)
@@ -217,9 +227,7 @@ def randint(
     return random_(out, start, end, generator=generator)
 
 
-def randperm(
-    n: int, *, generator: Generator | None = None, dtype: dtype | None = None, device: Any = None
-) -> Tensor:
+def randperm(n: int, *, generator: Generator | None = None, dtype: dtype | None = None, device: Any = None) -> Tensor:
     """The whole numbers before n in random order."""
     if n < 0:
         raise RuntimeError(f"n must be non-negative, got{n}")
@@ -252,29 +260,30 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
 
     shapes_of = [tuple(t.shape) if isinstance(t, Tensor) else () for t in (mean, std)]
     noise = randn(broadcast_shape(*shapes_of), generator=generator, dtype=dtypes.get_default_dtype())
-    return noise * std + mean
+    result: Tensor = noise * std + mean
+    return result
 
 
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:
     """Indices drawn with these weights, per row. (Other numbers than PyTorch's for the same seed.)"""
-    rows = contiguous(copied(input.detach(), float64).reshape(-1, input.shape[-1]))  # type: ignore[attr-defined]
-    totals = rows.sum(1).tolist()  # type: ignore[attr-defined]
+    rows = contiguous(copied(input.detach(), float64).reshape(-1, input.shape[-1]))
+    totals = rows.sum(1).tolist()
     if bool((rows < 0).any()) or not all(0 < total < float("inf") for total in totals):
-        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0, or a row without any weight")
+        raise RuntimeError(
+            "probability tensor contains either `inf`, `nan` or element < 0, or a row without any weight"
+        )
     if not replacement and num_samples > input.shape[-1]:
         raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
     picks = []
     for _ in range(1 if replacement else num_samples):
         out = new((rows.shape[0], num_samples if replacement else 1), int64)
-        C.multinomial(
-            _state(generator), rows.shape[0], rows.shape[1], out.shape[1], rows.data_ptr(), out.data_ptr()
-        )
+        C.multinomial(_state(generator), rows.shape[0], rows.shape[1], out.shape[1], rows.data_ptr(), out.data_ptr())
         if not replacement:
-            rows.scatter_(1, out, 0.0)  # type: ignore[attr-defined]
+            rows.scatter_(1, out, 0.0)
         picks.append(out)
     from handson.pocket.shapes import cat
 
-    result = cat(picks, 1)
-    return result.reshape(*input.shape[:-1], num_samples)  # type: ignore[attr-defined, no-any-return]
+    result: Tensor = cat(picks, 1).reshape(*input.shape[:-1], num_samples)
+    return result

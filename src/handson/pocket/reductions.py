@@ -99,7 +99,7 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype
 
 def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The sum, NaN counted as 0."""
-    return sum(where(input == input, input, 0.0), dim, keepdim)  # noqa: PLR0124
+    return sum(where(input == input, input, 0.0), dim, keepdim)
 
 
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
@@ -132,12 +132,15 @@ def _products_of_others(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     from handson.pocket.shapes import cat
 
     rows = [
-        prod(cat([narrow(x, axis, 0, k), narrow(x, axis, k + 1, n - k - 1)], axis), axis, keepdim=True) for k in range(n)
+        prod(cat([narrow(x, axis, 0, k), narrow(x, axis, k + 1, n - k - 1)], axis), axis, keepdim=True)
+        for k in range(n)
     ]
     return cat(rows, axis)
 
 
-def var(input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None) -> Tensor:
+def var(
+    input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None
+) -> Tensor:
     """The variance; by n - 1 (`correction`) unless said otherwise."""
     axes = _axes(dim, input.ndim)
     taken_off = correction if correction is not None else int(unbiased)
@@ -148,7 +151,9 @@ def var(input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = 
     return total / left if left > 0 else total * math.nan
 
 
-def std(input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None) -> Tensor:
+def std(
+    input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None
+) -> Tensor:
     """The standard deviation; see `var`."""
     return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
 
@@ -170,12 +175,11 @@ def _no_values(name: str, t: Tensor, axes: tuple[int, ...], dim: Dims) -> None:
     if 0 in (t.shape[k] for k in axes):
         if dim is None:
             raise RuntimeError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+                f"dim with the "
                 "'dim' argument."
             )
-        raise IndexError(
-            f"{name}(): Expected reduction dim {axes[0]} to have non-zero size."
-        )
+        raise IndexError(f"{name}(): Expected reduction dim {axes[0]} to have non-zero size.")
 
 
 def _extreme_along(name: str, t: Tensor, dim: int, keepdim: bool) -> Extremes:
@@ -240,7 +244,9 @@ def _max_or_min(name: str) -> Callable[..., Any]:
         return _extreme_along(name, input, dim, keepdim)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"The {name}imum: of all, along a dimension with its index, or of two tensors element by element."
+    function.__doc__ = (
+        f"The {name}imum: of all, along a dimension with its index, or of two tensors element by element."
+    )
     return function
 
 
@@ -256,7 +262,9 @@ def _arg(name: str) -> Callable[..., Tensor]:
         return out
 
     function.__name__ = function.__qualname__ = f"arg{name}"
-    function.__doc__ = f"The index of the {name}imum, the first of equals: in the flattened tensor, or along a dimension."
+    function.__doc__ = (
+        f"The index of the {name}imum, the first of equals: in the flattened tensor, or along a dimension."
+    )
     return function
 
 
@@ -319,7 +327,8 @@ def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False)
         return to(sum(ne(input, 0), dim, keepdim), input.dtype)
     if p == 1:
         return sum(size, dim, keepdim)
-    return sum(size**p, dim, keepdim) ** (1 / p)
+    result: Tensor = sum(size**p, dim, keepdim) ** (1 / p)
+    return result
 
 
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
@@ -343,7 +352,8 @@ def _cumulate(t: Tensor, dim: int, product: bool) -> Tensor:
     if out.numel():
         shape = source.shape or (1,)
         C.cumulate(
-            int(product), source.dtype.code, math.prod(shape[:at]), shape[at], math.prod(shape[at + 1 :]), out.data_ptr(),
+            int(product), source.dtype.code, math.prod(shape[:at]), shape[at], math.prod(shape[at + 1 :]),
+            out.data_ptr(),
             source.data_ptr(),
         )  # fmt: skip
     return out if kind is exact else copied(out, kind)
@@ -368,7 +378,9 @@ def cumprod(input: Tensor, dim: int) -> Tensor:
 
         x, y = input.detach(), out.detach()
         out._record(
-            Node("CumprodBackward0", (input,), lambda g: (flip(_cumulate(flip(g * y, dim), dim, False), dim) / x,), (x,))
+            Node(
+                "CumprodBackward0", (input,), lambda g: (flip(_cumulate(flip(g * y, dim), dim, False), dim) / x,), (x,)
+            )
         )
     return out
 
@@ -392,7 +404,13 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
         length = rows.shape[-1] if rows.ndim else 1
         work = Storage(8 * length)
         C.argsort(
-            rows.dtype.code, int(descending), order.numel() // length, length, order.data_ptr(), rows.data_ptr(), work.address
+            rows.dtype.code,
+            int(descending),
+            order.numel() // length,
+            length,
+            order.data_ptr(),
+            rows.data_ptr(),
+            work.address,
         )
     return transpose(order, at, -1) if input.ndim else order
 

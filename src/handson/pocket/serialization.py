@@ -25,7 +25,9 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 class _Careful(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"A file of handson.pocket holds tensors and plain values; this one asks for {module}.{name}.")
+            raise pickle.UnpicklingError(
+                f"A file of handson.pocket holds tensors and plain values; this one asks for {module}.{name}."
+            )
         return _ALLOWED[module, name]
 
 
@@ -44,7 +46,8 @@ def load(f: str | Path | BinaryIO, map_location: Any = None, *, weights_only: bo
     content = Path(f).read_bytes() if isinstance(f, str | Path) else f.read()
     if not content.startswith(_MAGIC):
         raise RuntimeError(
-            "This is not a file that handson.pocket wrote. Files of PyTorch's torch.save need PyTorch; `handson zoo export` makes "
+            "This is not a file that handson.pocket wrote. Files of PyTorch's torch.save need PyTorch; `handson zoo "
+            "export` makes "
             "compact files of networks that both read."
         )
     return _Careful(io.BytesIO(content[len(_MAGIC) :])).load()

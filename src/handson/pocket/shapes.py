@@ -58,7 +58,8 @@ def _inferred(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
     known = numel([s for s in shape if s != -1])
     if known == 0 and count == 0:
         raise RuntimeError(
-            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 can be "
+            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size "
+            f"-1 can be "
             "any value and is ambiguous"
         )
     if known <= 0 or count % known:
@@ -148,7 +149,8 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
         inner = _inferred(as_shape(sizes), input.shape[at])
     except RuntimeError:
         raise RuntimeError(
-            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {at} ({input.shape[at]}) in the "
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {at} ({input.shape[at]}) "
+            f"in the "
             "input tensor"
         ) from None
     return reshape(input, (*input.shape[:at], *inner, *input.shape[at + 1 :]))
@@ -185,7 +187,8 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     order = as_shape(*dims)
     if len(order) != input.ndim:
         raise RuntimeError(
-            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering "
+            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
+            f"desired ordering "
             f"of dimensions i.e. input.dim() = {input.ndim} is not equal to len(dims) = {len(order)}"
         )
     axes = tuple(wrapped(k, input.ndim) for k in order)
@@ -236,7 +239,8 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
     gap = len(shape) - input.ndim
     if gap < 0:
         raise RuntimeError(
-            f"expand(torch.{input.dtype.title}Tensor{{{list(input.shape)}}}, size={list(shape)}): the number of sizes provided "
+            f"expand(torch.{input.dtype.title}Tensor{{{list(input.shape)}}}, size={list(shape)}): the number of "
+            f"sizes provided "
             f"({len(shape)}) must be greater or equal to the number of dimensions in the tensor ({input.ndim})"
         )
     lengths, strides = [], []
@@ -247,7 +251,8 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
             wanted = have
         if have != wanted and have != 1:
             raise RuntimeError(
-                f"The expanded size of the tensor ({wanted}) must match the existing size ({have}) at non-singleton dimension "
+                f"The expanded size of the tensor ({wanted}) must match the existing size ({have}) at non-singleton "
+                f"dimension "
                 f"{k}.  Target sizes: {list(shape)}.  Tensor sizes: {list(input.shape)}"
             )
         lengths.append(wanted)
@@ -383,7 +388,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         for d, (n, m) in enumerate(zip(first, tensor.shape, strict=True)):
             if d != at and n != m:
                 raise RuntimeError(
-                    f"Sizes of tensors must match except in dimension {at}. Expected size {n} but got size {m} for tensor "
+                    f"Sizes of tensors must match except in dimension {at}. Expected size {n} but got size {m} for "
+                    f"tensor "
                     f"number {k} in the list."
                 )
     kind = parts[0].dtype
@@ -445,7 +451,8 @@ def split(input: Tensor, split_size_or_sections: int | Sequence[int], dim: int =
         lengths = list(split_size_or_sections)
         if sum(lengths) != total:
             raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at dimension {at}), but "
+                f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at dimension "
+                f"{at}), but "
                 f"got split_sizes={lengths}"
             )
     starts = [sum(lengths[:k]) for k in range(len(lengths))]
@@ -471,9 +478,7 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     times = as_shape(*repeats)
     gap = len(times) - input.ndim
     if gap < 0:
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
-        )
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
     shape = (*(1,) * gap, *input.shape)
     spread = reshape(input, tuple(n for length in shape for n in (1, length)))
     wide = expand(spread, tuple(n for k, length in zip(times, shape, strict=True) for n in (k, length)))
@@ -528,13 +533,14 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     """A grid's coordinates: each axis spread over all the others."""
     axes = list(tensors[0]) if len(tensors) == 1 and not isinstance(tensors[0], Tensor) else list(tensors)
     if indexing not in ("ij", "xy"):
-        raise RuntimeError(f"torch.meshgrid: indexing must be one of \"xy\" or \"ij\", but received: {indexing}")
+        raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     swap = indexing == "xy" and len(axes) > 1
     if swap:
         axes[:2] = axes[1::-1]
     shape = tuple(axis.numel() for axis in axes)
     grids = [
-        expand(reshape(axis, (1,) * k + (axis.numel(),) + (1,) * (len(axes) - k - 1)), shape) for k, axis in enumerate(axes)
+        expand(reshape(axis, (1,) * k + (axis.numel(),) + (1,) * (len(axes) - k - 1)), shape)
+        for k, axis in enumerate(axes)
     ]
     if swap:
         grids = [transpose(grid, 0, 1) for grid in grids]

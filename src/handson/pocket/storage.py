@@ -1,4 +1,5 @@
-"""Memory of tensors: taken from Python's allocator, kept for the next tensor of that size, given back when too much lies idle."""
+"""Memory of tensors: taken from Python's allocator, kept for the next tensor of that size, given back when too much
+lies idle."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ _idle_bytes = 0
 
 
 class Storage:
-    """Bytes at an address. `version` counts the changes in place, so that backward can tell that a value was overwritten."""
+    """Bytes at an address. `version` counts the changes in place, so that backward can tell that a value was
+    overwritten."""
 
     __slots__ = ("_keep", "_raw", "_size", "address", "nbytes", "version")
 

@@ -80,7 +80,8 @@ CPU = device()
 
 
 class memory_format:  # noqa: N801  # PyTorch's name
-    """An order of the dimensions in memory. Here it is always the usual one (NCHW); asking for another changes nothing."""
+    """An order of the dimensions in memory. Here it is always the usual one (NCHW); asking for another changes
+    nothing."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -103,13 +104,18 @@ class Tensor:
 
     shape: Size
     dtype: dtype
+    _storage: Storage
+    _offset: int
+    _strides: tuple[int, ...]
+    _view_of_recorded: bool
     grad: Tensor | None
     requires_grad: bool
     _node: Node | None
     _hooks: list[Callable[[Tensor], Tensor | None]] | None
 
     def __init__(self, data: Any = ()) -> None:
-        """A float32 tensor of numbers, or of a shape if whole numbers are given one by one; `torch.tensor` is plainer."""
+        """A float32 tensor of numbers, or of a shape if whole numbers are given one by one; `torch.tensor` is
+        plainer."""
         from handson.pocket import creation
 
         made = data if isinstance(data, Tensor) else creation.tensor(data, dtype=dtypes.float32)
@@ -195,9 +201,7 @@ class Tensor:
         if strides == contiguous_strides(shape):
             return True
         expected = contiguous_strides(shape)
-        return 0 in shape or all(
-            a == b or n == 1 for a, b, n in zip(strides, expected, shape, strict=True)
-        )
+        return 0 in shape or all(a == b or n == 1 for a, b, n in zip(strides, expected, shape, strict=True))
 
     def is_floating_point(self) -> bool:
         """Whether its numbers are floats."""
@@ -228,7 +232,8 @@ class Tensor:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if self._node is not None and not requires_grad:
             raise RuntimeError(
-                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                "in a "
                 "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
             )
         self.requires_grad = requires_grad
@@ -287,7 +292,8 @@ class Tensor:
         """The one number in it."""
         if self.numel() != 1:
             raise RuntimeError(f"a Tensor with {self.numel()} elements cannot be converted to Scalar")
-        return _VALUE[self.dtype.char].from_address(self.data_ptr()).value
+        value: Any = _VALUE[self.dtype.char].from_address(self.data_ptr())
+        return value.value
 
     def tolist(self) -> Any:
         """The numbers, as nested lists."""
@@ -303,7 +309,8 @@ class Tensor:
 
     def numbers(self) -> list[Any]:
         """All numbers in row-major order, as one list. (Not PyTorch's.)"""
-        return memoryview(bytes(self)).cast(self.dtype.char).tolist()
+        flat: Any = memoryview(bytes(self))
+        return list(flat.cast(self.dtype.char))
 
     def __bytes__(self) -> bytes:
         """The memory, row-major. (Not PyTorch's.)"""
@@ -331,7 +338,7 @@ class Tensor:
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("len() of a 0-d tensor")
-        return self.shape[0]
+        return int(self.shape[0])
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.shape:
@@ -347,7 +354,7 @@ class Tensor:
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if not self.shape else object.__format__(self, spec)
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:  # noqa: ARG002
+    def __repr__(self) -> str:
         from handson.pocket.printing import text
 
         return text(self)
@@ -355,7 +362,8 @@ class Tensor:
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self._node is not None:
             raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment."
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment."
             )
         with autograd.no_grad():
             twin = type(self).__new__(type(self))
@@ -399,6 +407,7 @@ class Tensor:
         def __ge__(self, other: Any) -> Tensor: ...
         def __getitem__(self, index: Any) -> Tensor: ...
         def __setitem__(self, index: Any, value: Any) -> None: ...
+
         T: Tensor
         mT: Tensor  # noqa: N815
 
@@ -414,7 +423,7 @@ class Parameter(Tensor):
         self._become(creation.empty(0) if data is None else data)
         self.requires_grad = requires_grad
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:  # noqa: ARG002
+    def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
 
 
@@ -466,7 +475,8 @@ def convert_into(out: Tensor, source: Tensor) -> None:
     """Write `source`, of the same shape, into `out`, converting; not recorded."""
     if out.numel():
         C.convert(
-            out.dtype.code, source.dtype.code, plan(out.shape, out._strides, source._strides), out.data_ptr(), source.data_ptr()
+            out.dtype.code, source.dtype.code, plan(out.shape, out._strides, source._strides), out.data_ptr(),
+            source.data_ptr()
         )  # fmt: skip
 
 
@@ -523,7 +533,8 @@ def lacking(owner: str, name: str, there: Any) -> str:
     near = difflib.get_close_matches(name, sorted(there), n=5, cutoff=0.5)
     nearest = f" Near it are: {', '.join(near)}." if near else ""
     return (
-        f"handson.pocket's {owner} has no {name!r}.{nearest} It is a small part of PyTorch; docs/pocket.md lists all of it, "
+        f"handson.pocket's {owner} has no {name!r}.{nearest} It is a small part of PyTorch; docs/pocket.md lists "
+        f"all of it, "
         "and with PyTorch installed the whole is there."
     )
 
@@ -532,8 +543,8 @@ def _empty_lists(shape: Sequence[int]) -> list[Any]:
     return [] if len(shape) == 1 else [_empty_lists(shape[1:]) for _ in range(shape[0])]
 
 
-def _rebuilt(kind: type, content: bytes, shape: tuple[int, ...], of: dtype, requires_grad: bool) -> Tensor:
-    self: Tensor = kind.__new__(kind)
+def _rebuilt(kind: type[Tensor], content: bytes, shape: tuple[int, ...], of: dtype, requires_grad: bool) -> Tensor:
+    self = kind.__new__(kind)
     self._become(from_bytes(content, shape, of))
     self.requires_grad = requires_grad
     return self

@@ -9,6 +9,7 @@ from handson.pocket import creation, elementwise, random, reductions, shapes
 from handson.pocket.autograd import Node, recorded
 from handson.pocket.dtypes import dtype
 from handson.pocket.elementwise import in_place
+from handson.pocket.kernels import BINARY
 from handson.pocket.nn.calls import declare_both, floating, i, p, typed
 from handson.pocket.tensor import Tensor, contiguous, new, new_like, wrapped
 
@@ -35,7 +36,7 @@ sigmoid, tanh, silu = elementwise.sigmoid, elementwise.tanh, elementwise.silu
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """What is below 0 becomes small."""
-    out = elementwise.binary(elementwise.BINARY["leaky_relu"], input, negative_slope)
+    out = elementwise.binary(BINARY["leaky_relu"], input, negative_slope)
     if recorded(input):
         x = input.detach()
         out._record(
@@ -162,7 +163,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, dim: int 
     if not hard:
         return soft
     best = reductions.argmax(soft, dim, True)
-    one = creation.zeros_like(soft).scatter_(dim, best, 1.0)  # type: ignore[attr-defined]
+    one = creation.zeros_like(soft).scatter_(dim, best, 1.0)
     return one - soft.detach() + soft  # type: ignore[no-any-return]
 
 
@@ -172,9 +173,9 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return a * elementwise.sigmoid(b)
 
 
-
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """In training, each element becomes 0 with probability p, and the others larger in turn. (Other places than PyTorch's
+    """In training, each element becomes 0 with probability p, and the others larger in turn. (Other places than
+    PyTorch's
     for the same seed.)"""
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")

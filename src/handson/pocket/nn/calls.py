@@ -52,7 +52,7 @@ def pair(value: Pair) -> tuple[int, int]:
 def floating(name: str, t: Tensor) -> None:
     """RuntimeError, in PyTorch's words, where the numbers are whole."""
     if not t.dtype.is_floating_point:
-        raise RuntimeError(f'"{name}" not implemented for \'{t.dtype.title}\'')
+        raise RuntimeError(f"\"{name}\" not implemented for '{t.dtype.title}'")
 
 
 __all__ = ["C", "Pair", "address", "d", "declare_both", "descriptor", "floating", "i", "p", "pair", "typed", "work"]

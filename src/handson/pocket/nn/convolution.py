@@ -42,7 +42,8 @@ def _same_padding(kernel: tuple[int, int], dilation: tuple[int, int]) -> tuple[l
 
 
 def conv2d(
-    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pair = 1, padding: Pair | str = 0, dilation: Pair = 1,
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pair = 1, padding: Pair | str = 0,
+    dilation: Pair = 1,
     groups: int = 1,
 ) -> Tensor:  # fmt: skip
     """Cross-correlation: (N, C, H, W) with weight (O, C / groups, kh, kw) → (N, O, H', W')."""
@@ -72,9 +73,7 @@ def _conv_shapes(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int
             f"{list(input.shape)}"
         )
     if input.dtype is not weight.dtype:
-        raise RuntimeError(
-            f"Input type ({input.dtype.name}) and weight type ({weight.dtype.name}) should be the same"
-        )
+        raise RuntimeError(f"Input type ({input.dtype.name}) and weight type ({weight.dtype.name}) should be the same")
     floating(f"conv{dims}d", input)
     if input.shape[1] != weight.shape[1] * groups:
         raise RuntimeError(
@@ -83,12 +82,14 @@ def _conv_shapes(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int
         )
     if weight.shape[0] % groups:
         raise RuntimeError(
-            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, and divisible by it, but got weight "
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, and divisible by it, "
+            f"but got weight "
             f"of size {list(weight.shape)} instead"
         )
     if bias is not None and tuple(bias.shape) != (weight.shape[0],):
         raise RuntimeError(
-            f"Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with {weight.shape[0]} elements, but "
+            f"Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with {weight.shape[0]} "
+            f"elements, but "
             f"got bias of size {list(bias.shape)} instead"
         )
 
@@ -171,12 +172,15 @@ def conv1d(
 
 
 def conv_transpose2d(
-    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pair = 1, padding: Pair = 0, output_padding: Pair = 0,
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pair = 1, padding: Pair = 0,
+    output_padding: Pair = 0,
     groups: int = 1, dilation: Pair = 1,
 ) -> Tensor:  # fmt: skip
     """The gradient of a convolution as a layer: (N, C, H, W) with weight (C, O / groups, kh, kw) → (N, O, H', W')."""
     if input.ndim == 3:
-        out = conv_transpose2d(shapes.unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation)
+        out = conv_transpose2d(
+            shapes.unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation
+        )
         return shapes.squeeze(out, 0)
     if input.shape[1] != weight.shape[0]:
         raise RuntimeError(
@@ -222,4 +226,3 @@ def unfold(input: Tensor, kernel_size: Pair, dilation: Pair = 1, padding: Pair =
         for b in range(kw)
     ]
     return shapes.reshape(shapes.stack(patches, 2), input.shape[0], input.shape[1] * kh * kw, oh * ow)
-

@@ -77,7 +77,8 @@ def eye_(tensor: Tensor) -> Tensor:
     """Ones on the diagonal of a matrix."""
     from handson.pocket.creation import eye
 
-    return tensor.copy_(eye(*tensor.shape))  # type: ignore[attr-defined, no-any-return]
+    result: Tensor = tensor.copy_(eye(*tensor.shape))
+    return result
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
@@ -94,7 +95,11 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
 
 
 def kaiming_uniform_(
-    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator | None = None
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
 ) -> Tensor:
     """K. He and others, Delving deep into rectifiers (2015)."""
     if 0 in tensor.shape:
@@ -104,7 +109,11 @@ def kaiming_uniform_(
 
 
 def kaiming_normal_(
-    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator | None = None
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
 ) -> Tensor:
     """The same, normal."""
     if 0 in tensor.shape:
@@ -114,7 +123,12 @@ def kaiming_normal_(
 
 @no_grad()
 def trunc_normal_(
-    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Generator | None = None
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
 ) -> Tensor:
     """Normal, drawn again where outside of [a, b]. (Other numbers than PyTorch's for the same seed.)"""
     random.normal_(tensor, mean, std, generator=generator)
@@ -123,4 +137,4 @@ def trunc_normal_(
         if not bool(outside.any()):
             return tensor
         again = random.normal_(tensor.detach().clone(), mean, std, generator=generator)
-        tensor.copy_(again.where(outside, tensor))  # type: ignore[attr-defined]
+        tensor.copy_(again.where(outside, tensor))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from handson.pocket import creation, shapes
 from handson.pocket.dtypes import int64
@@ -25,7 +25,8 @@ class _Stateless(Module):
     def extra_repr(self) -> str:
         """Its arguments."""
         return ", ".join(
-            [str(getattr(self, name)) for name in self._first] + [f"{name}={getattr(self, name)}" for name in self._shown]
+            [str(getattr(self, name)) for name in self._first]
+            + [f"{name}={getattr(self, name)}" for name in self._shown]
         )
 
 
@@ -371,7 +372,9 @@ def _begun(weight: Tensor, bias: Tensor | None) -> None:
 class Linear(Module):
     """x @ weight.T + bias."""
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
         del device
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
@@ -420,7 +423,8 @@ class _Conv(Module):
     _transposed = False
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+        dilation: Any = 1,
         groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         del device
@@ -438,7 +442,12 @@ class _Conv(Module):
             )
         if padding == "same" and self._sized(stride) != self._sized(1):
             raise ValueError("padding='same' is not supported for strided convolutions")
-        self.in_channels, self.out_channels, self.groups, self.padding_mode = in_channels, out_channels, groups, padding_mode
+        self.in_channels, self.out_channels, self.groups, self.padding_mode = (
+            in_channels,
+            out_channels,
+            groups,
+            padding_mode,
+        )
         self.kernel_size, self.stride = self._sized(kernel_size), self._sized(stride)
         self.padding = padding if isinstance(padding, str) else self._sized(padding)
         self.dilation = self._sized(dilation)
@@ -517,7 +526,14 @@ class ConvTranspose2d(_Conv):
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) → (N, out_channels, H', W')."""
         return F.conv_transpose2d(
-            input, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
+            input,
+            self.weight,
+            self.bias,
+            self.stride,
+            cast(Pair, self.padding),
+            self.output_padding,
+            self.groups,
+            self.dilation,
         )
 
 
@@ -551,7 +567,12 @@ class _Cell(Module):
         self.input_size, self.hidden_size = input_size, hidden_size
         bound = 1 / math.sqrt(hidden_size) if hidden_size else 0
         rows = self._gates * hidden_size
-        shapes_of = {"weight_ih": (rows, input_size), "weight_hh": (rows, hidden_size), "bias_ih": (rows,), "bias_hh": (rows,)}
+        shapes_of = {
+            "weight_ih": (rows, input_size),
+            "weight_hh": (rows, hidden_size),
+            "bias_ih": (rows,),
+            "bias_hh": (rows,),
+        }
         for name, shape in shapes_of.items():
             wanted = bias or name.startswith("weight")
             self.register_parameter(name, Parameter(creation.empty(shape)) if wanted else None)
@@ -599,12 +620,22 @@ class _Recurrent(Module):
         self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False
     ) -> None:
         super().__init__()
-        self.input_size, self.hidden_size, self.num_layers, self.batch_first = input_size, hidden_size, num_layers, batch_first
+        self.input_size, self.hidden_size, self.num_layers, self.batch_first = (
+            input_size,
+            hidden_size,
+            num_layers,
+            batch_first,
+        )
         bound = 1 / math.sqrt(hidden_size)
         rows = self._gates * hidden_size
         for k in range(num_layers):
             inner = hidden_size if k else input_size
-            sizes = {"weight_ih": (rows, inner), "weight_hh": (rows, hidden_size), "bias_ih": (rows,), "bias_hh": (rows,)}
+            sizes = {
+                "weight_ih": (rows, inner),
+                "weight_hh": (rows, hidden_size),
+                "bias_ih": (rows,),
+                "bias_hh": (rows,),
+            }
             for name, shape in sizes.items():
                 if bias or name.startswith("weight"):
                     self.register_parameter(f"{name}_l{k}", Parameter(creation.empty(shape)))
@@ -672,7 +703,8 @@ class MaxPool2d(_Stateless):
     _shown = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
     def __init__(
-        self, kernel_size: Pair, stride: Any = None, padding: Pair = 0, dilation: Pair = 1, return_indices: bool = False,
+        self, kernel_size: Pair, stride: Any = None, padding: Pair = 0, dilation: Pair = 1,
+        return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -715,7 +747,13 @@ class AvgPool2d(_Stateless):
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) → (N, C, H', W')."""
         return F.avg_pool2d(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad, self.divisor_override
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
         )
 
 
@@ -779,7 +817,8 @@ class _BatchNorm(Module):
         use_batch = self.training or self.running_mean is None
         keep = not self.training or self.track_running_stats
         return F.batch_norm(
-            input, self.running_mean if keep else None, self.running_var if keep else None, self.weight, self.bias, use_batch,
+            input, self.running_mean if keep else None, self.running_var if keep else None, self.weight, self.bias,
+            use_batch,
             factor, self.eps,
         )  # fmt: skip
 
@@ -807,12 +846,18 @@ class LayerNorm(Module):
     """The last dimensions together with mean 0 and variance 1."""
 
     def __init__(
-        self, normalized_shape: int | Sequence[int], eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        self.register_parameter("weight", Parameter(creation.ones(self.normalized_shape)) if elementwise_affine else None)
+        self.register_parameter(
+            "weight", Parameter(creation.ones(self.normalized_shape)) if elementwise_affine else None
+        )
         self.register_parameter(
             "bias", Parameter(creation.zeros(self.normalized_shape)) if elementwise_affine and bias else None
         )
@@ -862,7 +907,8 @@ class InstanceNorm2d(Module):
     def extra_repr(self) -> str:
         """Its settings."""
         return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, track_running_stats=False"
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            "track_running_stats=False"
         )
 
 

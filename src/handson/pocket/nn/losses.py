@@ -32,11 +32,11 @@ def _reduced(loss: Tensor, reduction: str) -> Tensor:
     raise ValueError(f"{reduction} is not a valid value for reduction")
 
 
-def _same_size(name: str, input: Tensor, target: Tensor) -> None:
+def _same_size(input: Tensor, target: Tensor) -> None:
     if input.shape != target.shape:
         warnings.warn(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely lead to "
-            "incorrect results due to broadcasting. Please ensure they have the same size.",
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
+            "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
             stacklevel=3,
         )
 
@@ -57,7 +57,8 @@ def cross_entropy(
             terms = terms * shapes.reshape(weight, *(-1 if k == dim else 1 for k in range(input.ndim)))
         loss = -reductions.sum(terms, dim)
         if reduction == "mean":
-            return reductions.sum(loss) / (numel(input.shape) // input.shape[dim])
+            result: Tensor = reductions.sum(loss) / (numel(input.shape) // input.shape[dim])
+            return result
         return _reduced(loss, reduction)
     return _of_classes("cross_entropy", input, target, weight, ignore_index, reduction, label_smoothing)
 
@@ -90,9 +91,7 @@ def _of_classes(
             f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]})."
         )
     if (input.shape[0], *input.shape[2:]) != tuple(target.shape):
-        raise RuntimeError(
-            f"Expected target size {[input.shape[0], *input.shape[2:]]}, got {list(target.shape)}"
-        )
+        raise RuntimeError(f"Expected target size {[input.shape[0], *input.shape[2:]]}, got {list(target.shape)}")
     x, labels = contiguous(input.detach()), contiguous(target.detach())
     w = None if weight is None else contiguous(weight.detach())
     sizes = (x.shape[0], x.shape[1], numel(x.shape[2:]))
@@ -102,7 +101,15 @@ def _of_classes(
     totals = new((2,), dtypes.float64)
     after = (logs.data_ptr(),) if name == "cross_entropy" else ()
     wrong = typed(f"{name}_forward", x.dtype)(
-        *sizes, x.data_ptr(), labels.data_ptr(), address(w), ignored, *smooth, *after, losses.data_ptr(), totals.data_ptr()
+        *sizes,
+        x.data_ptr(),
+        labels.data_ptr(),
+        address(w),
+        ignored,
+        *smooth,
+        *after,
+        losses.data_ptr(),
+        totals.data_ptr(),
     )
     if wrong >= 0:
         raise IndexError(f"Target {labels.numbers()[wrong]} is out of bounds.")
@@ -122,7 +129,16 @@ def _of_classes(
             step = int(reduction == "none")
             first = (logs.data_ptr(),) if name == "cross_entropy" else ()
             typed(f"{name}_backward", x.dtype)(
-                *sizes, *first, labels.data_ptr(), address(w), ignored, *smooth, g.data_ptr(), step, scale, gx.data_ptr()
+                *sizes,
+                *first,
+                labels.data_ptr(),
+                address(w),
+                ignored,
+                *smooth,
+                g.data_ptr(),
+                step,
+                scale,
+                gx.data_ptr(),
             )
             return (gx,)
 
@@ -131,17 +147,21 @@ def _of_classes(
     return out
 
 
-def mse_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
+def mse_loss(
+    input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+) -> Tensor:
     """The squared difference."""
     del size_average, reduce
-    _same_size("mse_loss", input, target)
+    _same_size(input, target)
     return _reduced(elementwise.square(input - target), reduction)
 
 
-def l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
+def l1_loss(
+    input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+) -> Tensor:
     """The absolute difference."""
     del size_average, reduce
-    _same_size("l1_loss", input, target)
+    _same_size(input, target)
     return _reduced(elementwise.abs(input - target), reduction)
 
 
@@ -159,11 +179,14 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     return _reduced(elementwise.where(apart < delta, apart * apart * 0.5, (apart - 0.5 * delta) * delta), reduction)
 
 
-def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean") -> Tensor:
+def binary_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+) -> Tensor:
     """How surprised a probability is by 0 or 1; logs are held above -100."""
     if input.shape != target.shape:
         raise ValueError(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. Please ensure "
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is "
+            f"deprecated. Please ensure "
             "they have the same size."
         )
     logs = elementwise.clamp(elementwise.log(input), min=-100.0)
@@ -195,11 +218,14 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
         safe = elementwise.where(target > 0, target, 1.0)
         loss = elementwise.where(target > 0, target * (elementwise.log(safe) - input), 0.0 * input)
     if reduction == "batchmean":
-        return reductions.sum(loss) / input.shape[0]
+        result: Tensor = reductions.sum(loss) / input.shape[0]
+        return result
     return _reduced(loss, reduction)
 
 
-def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, reduction: str = "mean") -> Tensor:
+def cosine_embedding_loss(
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, reduction: str = "mean"
+) -> Tensor:
     """1 - cosine for what belongs together, the cosine above the margin for what does not."""
     cosine = cosine_similarity(input1, input2)
     apart = elementwise.clamp(cosine - margin, min=0.0)
@@ -212,5 +238,3 @@ def triplet_margin_loss(
     """How much nearer the negative is than the positive, by a margin."""
     near, far = pairwise_distance(anchor, positive, p), pairwise_distance(anchor, negative, p)
     return _reduced(elementwise.clamp(near - far + margin, min=0.0), reduction)
-
-

@@ -43,6 +43,7 @@ class Module:
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **named: Any) -> Any:
+        """The hooks, and `forward` between them."""
         for before in list(self._pre_hooks):
             changed = before(self, args)
             if changed is not None:
@@ -282,14 +283,18 @@ class Module:
             state.update(module.state_dict(f"{prefix}{name}."))
         return state
 
-    def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Tensor], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
         """Take over the values of a state. RuntimeError where names (if strict) or shapes do not fit."""
         own = self.state_dict()
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
         errors = []
         if strict and unexpected:
-            errors.append(f"Unexpected key(s) in state_dict: {', '.join(repr(n) for n in unexpected)}. ".replace("'", '"'))
+            errors.append(
+                f"Unexpected key(s) in state_dict: {', '.join(repr(n) for n in unexpected)}. ".replace("'", '"')
+            )
         if strict and missing:
             errors.append(f"Missing key(s) in state_dict: {', '.join(repr(n) for n in missing)}. ".replace("'", '"'))
         with no_grad():
@@ -299,17 +304,16 @@ class Module:
                 given = state_dict[name]
                 if given.shape != mine.shape:
                     errors.append(
-                        f"size mismatch for {name}: copying a param with shape {given.shape} from checkpoint, the shape in current "
+                        f"size mismatch for {name}: copying a param with shape {given.shape} from checkpoint, the "
+                        f"shape in current "
                         f"model is {mine.shape}."
                     )
                 elif assign:
                     self._assign(name, given)
                 else:
-                    mine.copy_(given)  # type: ignore[attr-defined]
+                    mine.copy_(given)
         if errors:
-            raise RuntimeError(
-                f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors)
-            )
+            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors))
         return IncompatibleKeys(missing, unexpected)
 
     def _assign(self, name: str, given: Tensor) -> None:

@@ -25,7 +25,8 @@ def batch_norm(
     input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
     bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
-    """Each channel with mean 0 and variance 1, of this batch (training) or of the running statistics; then scaled and shifted."""
+    """Each channel with mean 0 and variance 1, of this batch (training) or of the running statistics; then scaled and
+    shifted."""
     floating("batch_norm", input)
     x = contiguous(input.detach())
     channels = x.shape[1]
@@ -76,24 +77,32 @@ def instance_norm(
 
 
 def layer_norm(
-    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
 ) -> Tensor:
     """The last dimensions together with mean 0 and variance 1; then scaled and shifted."""
     inner = tuple(normalized_shape)
     if tuple(input.shape[-len(inner) :]) != inner:
         raise RuntimeError(
-            f"Given normalized_shape={list(inner)}, expected input with shape [*, {', '.join(map(str, inner))}], but got input of "
+            f"Given normalized_shape={list(inner)}, expected input with shape [*, {', '.join(map(str, inner))}], "
+            f"but got input of "
             f"size{list(input.shape)}"
         )
     sizes = (numel(input.shape) // max(1, numel(inner)), numel(inner))
     return _normalised("layer_norm", sizes, sizes[0], input, weight, bias, eps)
 
 
-def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
+def group_norm(
+    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
     """Groups of channels with mean 0 and variance 1; then scaled and shifted."""
     if input.shape[1] % num_groups:
         raise RuntimeError(
-            f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(input.shape)} and "
+            f"Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{list(input.shape)} and "
             f"num_groups={num_groups}"
         )
     sizes = (input.shape[0], input.shape[1], numel(input.shape[2:]), num_groups)
@@ -134,7 +143,9 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     sizes = (x.shape[0], x.shape[1], numel(x.shape[2:]), size, float(alpha), float(beta))
     out, divisor = new_like(x), new_like(x)
     if out.numel():
-        typed("local_response_norm_forward", x.dtype)(*sizes, float(k), x.data_ptr(), out.data_ptr(), divisor.data_ptr())
+        typed("local_response_norm_forward", x.dtype)(
+            *sizes, float(k), x.data_ptr(), out.data_ptr(), divisor.data_ptr()
+        )
     if recorded(input):
         y = out.detach()
 

@@ -42,21 +42,24 @@ def _pooling(
         raise RuntimeError("stride should not be zero")
     if ph > kh // 2 or pw > kw // 2:
         raise RuntimeError(
-            f"pad should be at most half of effective kernel size, but got pad={max(ph, pw)}, kernel_size={max(kh, kw)} and "
+            f"pad should be at most half of effective kernel size, but got pad={max(ph, pw)}, "
+            f"kernel_size={max(kh, kw)} and "
             f"dilation={max(dh, dw)}"
         )
     h, w = input.shape[-2:]
     oh, ow = _pooled_length(h, kh, sh, ph, dh, ceil_mode), _pooled_length(w, kw, sw, pw, dw, ceil_mode)
     if oh < 1 or ow < 1:
         raise RuntimeError(
-            f"Given input size: ({input.shape[-3]}x{h}x{w}). Calculated output size: ({input.shape[-3]}x{oh}x{ow}). Output size is "
+            f"Given input size: ({input.shape[-3]}x{h}x{w}). Calculated output size: ({input.shape[-3]}x{oh}x{ow}). "
+            f"Output size is "
             "too small"
         )
     return (kh, kw, sh, sw, ph, pw, dh, dw), (oh, ow)
 
 
 def max_pool2d(
-    input: Tensor, kernel_size: Pair, stride: Any = None, padding: Pair = 0, dilation: Pair = 1, ceil_mode: bool = False,
+    input: Tensor, kernel_size: Pair, stride: Any = None, padding: Pair = 0, dilation: Pair = 1,
+    ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:  # fmt: skip
     """The largest value of each window: (N, C, H, W) → (N, C, H', W'), with its flat place if asked for."""
@@ -123,7 +126,7 @@ def avg_pool1d(input: Tensor, kernel_size: int, stride: int | None = None, paddi
 
 def _adaptive_size(input: Tensor, output_size: Any) -> tuple[int, int]:
     size = (output_size, output_size) if output_size is None or isinstance(output_size, int) else tuple(output_size)
-    return tuple(n if s is None else s for s, n in zip(size, input.shape[-2:], strict=True))  # type: ignore[return-value]
+    return tuple(n if s is None else s for s, n in zip(size, input.shape[-2:], strict=True))
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
@@ -155,11 +158,8 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any) -> Tensor:
     oh, ow = _adaptive_size(input, output_size)
     h, w = input.shape[-2:]
     rows = [
-        reductions.amax(
-            input[..., a * h // oh : -(-(a + 1) * h // oh), b * w // ow : -(-(b + 1) * w // ow)], (-2, -1)
-        )
+        reductions.amax(input[..., a * h // oh : -(-(a + 1) * h // oh), b * w // ow : -(-(b + 1) * w // ow)], (-2, -1))
         for a in range(oh)
         for b in range(ow)
     ]
     return shapes.reshape(shapes.stack(rows, -1), *input.shape[:-2], oh, ow)
-

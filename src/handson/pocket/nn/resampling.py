@@ -25,7 +25,9 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     """More at the ends: `pad` lists (before, after) from the last dimension on."""
     amounts = list(pad)
     if len(amounts) % 2 or len(amounts) // 2 > input.ndim:
-        raise RuntimeError(f"Length of pad must be even and at most twice the number of dimensions; got {len(amounts)} values.")
+        raise RuntimeError(
+            f"Length of pad must be even and at most twice the number of dimensions; got {len(amounts)} values."
+        )
     pairs = [(input.ndim - 1 - k // 2, amounts[k], amounts[k + 1]) for k in range(0, len(amounts), 2)]
     if mode == "constant":
         return _constant_pad(input, pairs, 0 if value is None else value)
@@ -45,7 +47,8 @@ def _pad_index(mode: str, n: int, before: int, after: int, dim: int) -> Tensor:
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if before >= n or after >= n:
         raise RuntimeError(
-            f"Argument #4: Padding size should be less than the corresponding input dimension, but got: padding ({before}, "
+            f"Argument #4: Padding size should be less than the corresponding input dimension, but got: padding "
+            f"({before}, "
             f"{after}) at dimension {dim} of input of length {n}"
         )
     turn = max(1, 2 * (n - 1))
@@ -58,7 +61,8 @@ def _constant_pad(input: Tensor, pairs: list[tuple[int, int, int]], value: float
         shape[dim] += before + after
         if shape[dim] < 0:
             raise RuntimeError(
-                f"The input size {input.shape[dim]}, plus negative padding {before} and {after}, resulted in a negative output "
+                f"The input size {input.shape[dim]}, plus negative padding {before} and {after}, resulted in a "
+                f"negative output "
                 f"size, which is invalid. Check dimension {dim} of your input."
             )
     out = new(tuple(shape), input.dtype)
@@ -91,13 +95,18 @@ def interpolate(
     input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None,
     recompute_scale_factor: bool | None = None, antialias: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Another size, for (N, C, L) or (N, C, H, W): "nearest", "nearest-exact", "linear", "bilinear", "bicubic", "area"."""
+    """Another size, for (N, C, L) or (N, C, H, W): "nearest", "nearest-exact", "linear", "bilinear", "bicubic",
+    "area"."""
     spatial = input.ndim - 2
     if spatial not in (1, 2):
-        raise NotImplementedError(f"Input Error: handson.pocket resizes 3D and 4D tensors; this one has {input.ndim} dimensions.")
+        raise NotImplementedError(
+            f"Input Error: handson.pocket resizes 3D and 4D tensors; this one has {input.ndim} dimensions."
+        )
     if (size is None) == (scale_factor is None):
         raise ValueError(
-            "either size or scale_factor should be defined" if size is None else "only one of size or scale_factor should be defined"
+            "either size or scale_factor should be defined"
+            if size is None
+            else "only one of size or scale_factor should be defined"
         )
     lengths = input.shape[2:]
     factors: list[float | None] = [None] * spatial
@@ -105,22 +114,32 @@ def interpolate(
         sizes = [int(size)] * spatial if isinstance(size, int | Tensor) else [int(s) for s in size]
         if len(sizes) != spatial:
             raise ValueError(
-                f"Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of "
+                f"Input and output must have the same number of spatial dimensions, but got input with spatial "
+                f"dimensions of "
                 f"{list(lengths)} and output size of {size}."
             )
     else:
-        given = [float(scale_factor)] * spatial if isinstance(scale_factor, int | float) else [float(s) for s in scale_factor]
+        given = (
+            [float(scale_factor)] * spatial
+            if isinstance(scale_factor, int | float)
+            else [float(s) for s in scale_factor]
+        )
         sizes = [math.floor(n * f) for n, f in zip(lengths, given, strict=True)]
         factors = list(given) if not recompute_scale_factor else factors
     if min(sizes) < 1:
         raise RuntimeError(
-            f"Input and output sizes should be greater than 0, but got input (H: {lengths[0]}, W: {lengths[-1]}) output (H: "
+            f"Input and output sizes should be greater than 0, but got input (H: {lengths[0]}, W: {lengths[-1]}) "
+            f"output (H: "
             f"{sizes[0]}, W: {sizes[-1]})"
         )
     if align_corners is not None and mode in ("nearest", "nearest-exact", "area"):
-        raise ValueError("align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic")
+        raise ValueError(
+            "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic"
+        )
     if antialias and mode not in ("bilinear", "bicubic"):
-        raise ValueError("Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input")
+        raise ValueError(
+            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input"
+        )
     if mode == "area":
         if spatial == 1:
             return shapes.squeeze(adaptive_avg_pool2d(shapes.unsqueeze(input, 2), (1, sizes[0])), 2)
@@ -136,7 +155,7 @@ def interpolate(
     floating("upsample", input)
     out = input
     weights = [
-        _resizing(lengths[k], sizes[k], factors[k], mode == "bicubic", bool(align_corners), antialias).to(input.dtype)  # type: ignore[attr-defined]
+        _resizing(lengths[k], sizes[k], factors[k], mode == "bicubic", bool(align_corners), antialias).to(input.dtype)
         for k in range(spatial)
     ]
     out = products.matmul(out, shapes.transpose(weights[-1], 0, 1))
@@ -159,10 +178,9 @@ def _cubic(x: float, a: float) -> float:
 @lru_cache(64)
 def _resizing(n: int, size: int, factor: float | None, cubic: bool, align: bool, antialias: bool) -> Tensor:
     """(size, n): how much of each old place goes into each new one."""
+    scale = 1 / factor if factor else n / size
     if align:
         scale = (n - 1) / (size - 1) if size > 1 else 0.0
-    else:
-        scale = 1 / factor if factor else n / size
     rows = [[0.0] * n for _ in range(size)]
     for k, row in enumerate(rows):
         if antialias:
@@ -189,7 +207,9 @@ def _resizing(n: int, size: int, factor: float | None, cubic: bool, align: bool,
     return creation.tensor(rows, dtype=dtypes.float64)
 
 
-def upsample(input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None) -> Tensor:
+def upsample(
+    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
+) -> Tensor:
     """`interpolate`."""
     return interpolate(input, size, scale_factor, mode, align_corners)
 
@@ -205,7 +225,11 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     def axis(n: int) -> Tensor:
         if align_corners:
             return creation.linspace(-1, 1, n, dtype=theta.dtype) if n > 1 else creation.zeros(1, dtype=theta.dtype)
-        return creation.linspace(-1, 1, n, dtype=theta.dtype) * ((n - 1) / n) if n > 1 else creation.zeros(1, dtype=theta.dtype)
+        return (
+            creation.linspace(-1, 1, n, dtype=theta.dtype) * ((n - 1) / n)
+            if n > 1
+            else creation.zeros(1, dtype=theta.dtype)
+        )
 
     ys, xs = shapes.meshgrid(axis(h), axis(w), indexing="ij")
     base = shapes.reshape(shapes.stack([xs, ys, creation.ones_like(xs)], -1), h * w, 3)
@@ -219,12 +243,14 @@ def grid_sample(
     modes, paddings = ("bilinear", "nearest"), ("zeros", "border", "reflection")
     if mode not in modes or padding_mode not in paddings:
         raise ValueError(
-            f"handson.pocket's grid_sample(): expected mode to be one of {modes} and padding_mode of {paddings}, but got: "
+            f"handson.pocket's grid_sample(): expected mode to be one of {modes} and padding_mode of {paddings}, "
+            f"but got: "
             f"{mode!r}, {padding_mode!r}"
         )
     if input.ndim != 4 or grid.ndim != 4 or grid.shape[-1] != 2 or input.shape[0] != grid.shape[0]:
         raise RuntimeError(
-            f"grid_sampler(): expected 4D input and grid with the same batch size and a last dimension of 2, but got input with "
+            f"grid_sampler(): expected 4D input and grid with the same batch size and a last dimension of 2, but "
+            f"got input with "
             f"sizes {list(input.shape)} and grid with sizes {list(grid.shape)}"
         )
     x, places = contiguous(input.detach()), contiguous(elementwise.to(grid.detach(), input.dtype))

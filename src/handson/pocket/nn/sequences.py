@@ -7,10 +7,10 @@ import math
 from handson.pocket import creation, dtypes, elementwise, reductions, shapes
 from handson.pocket.autograd import Node, recorded
 from handson.pocket.dtypes import int32, int64
+from handson.pocket.linear import matmul
 from handson.pocket.nn.activations import dropout, softmax
 from handson.pocket.nn.calls import address, d, declare_both, i, p, typed
 from handson.pocket.nn.convolution import linear
-from handson.pocket.linear import matmul
 from handson.pocket.storage import Storage
 from handson.pocket.tensor import Tensor, contiguous, new, new_like, numel
 
@@ -26,12 +26,15 @@ declare_both(
 
 
 def embedding(
-    input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0,
+    input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
+    norm_type: float = 2.0,
     scale_grad_by_freq: bool = False, sparse: bool = False,
 ) -> Tensor:  # fmt: skip
     """The rows of `weight` with these numbers."""
     if max_norm is not None or scale_grad_by_freq or sparse or norm_type != 2.0:
-        raise NotImplementedError("handson.pocket's embedding has neither max_norm nor scale_grad_by_freq nor sparse gradients.")
+        raise NotImplementedError(
+            "handson.pocket's embedding has neither max_norm nor scale_grad_by_freq nor sparse gradients."
+        )
     if input.dtype not in (int64, int32):
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
@@ -69,7 +72,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 
 
 def scaled_dot_product_attention(
-    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0, is_causal: bool = False,
+    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
+    is_causal: bool = False,
     scale: float | None = None,
 ) -> Tensor:  # fmt: skip
     """softmax(query @ keyᵀ / √d) @ value, for (…, length, d); a mask of bool (True takes part) or to be added."""
@@ -91,7 +95,9 @@ def scaled_dot_product_attention(
     inputs = (q.data_ptr(), k.data_ptr(), v.data_ptr(), address(mask))
     scratch = Storage(typed("attention_work", q.dtype)(sizes[2]))
     if out.numel():
-        typed("attention_forward", q.dtype)(*sizes, *inputs, *options, out.data_ptr(), totals.data_ptr(), scratch.address)
+        typed("attention_forward", q.dtype)(
+            *sizes, *inputs, *options, out.data_ptr(), totals.data_ptr(), scratch.address
+        )
     if recorded(query, key, value):
         y = out.detach()
 
@@ -125,7 +131,8 @@ def _attention_in_parts(
 def gru_cell(
     input: Tensor, hidden: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
 ) -> Tensor:
-    """The next state of a GRU: (N, in), (N, hidden) → (N, hidden); weights (3 · hidden, …) for reset, update and new."""
+    """The next state of a GRU: (N, in), (N, hidden) → (N, hidden); weights (3 · hidden, …) for reset, update and
+    new."""
     of_x, of_h = linear(input, w_ih, b_ih), linear(hidden, w_hh, b_hh)
     a, b, h = (contiguous(t.detach()) for t in (of_x, of_h, hidden))
     sizes = tuple(h.shape)

@@ -43,5 +43,5 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """The row back into the parameters."""
     start = 0
     for t in parameters:
-        t.copy_(shapes.reshape(vec[start : start + t.numel()], t.shape))  # type: ignore[attr-defined]
+        t.copy_(shapes.reshape(vec[start : start + t.numel()], t.shape))
         start += t.numel()

@@ -50,7 +50,9 @@ class LambdaLR(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Any, last_epoch: int = -1) -> None:
         many = isinstance(lr_lambda, Sequence)
-        self.lr_lambdas: list[Callable[[int], float]] = list(lr_lambda) if many else [lr_lambda] * len(optimizer.param_groups)
+        self.lr_lambdas: list[Callable[[int], float]] = (
+            list(lr_lambda) if many else [lr_lambda] * len(optimizer.param_groups)
+        )
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
@@ -73,7 +75,9 @@ class StepLR(LRScheduler):
 class MultiStepLR(LRScheduler):
     """Times gamma at these steps."""
 
-    def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
         self.milestones, self.gamma = sorted(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
@@ -125,12 +129,15 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class OneCycleLR(LRScheduler):
-    """L. Smith, N. Topin, Super-convergence (2017): up, then down to almost nothing; the momentum the other way round."""
+    """L. Smith, N. Topin, Super-convergence (2017): up, then down to almost nothing; the momentum the other way
+    round."""
 
     def __init__(
         self, optimizer: Optimizer, max_lr: Any, total_steps: int | None = None, epochs: int | None = None,
-        steps_per_epoch: int | None = None, pct_start: float = 0.3, anneal_strategy: str = "cos", cycle_momentum: bool = True,
-        base_momentum: float = 0.85, max_momentum: float = 0.95, div_factor: float = 25.0, final_div_factor: float = 1e4,
+        steps_per_epoch: int | None = None, pct_start: float = 0.3, anneal_strategy: str = "cos",
+        cycle_momentum: bool = True,
+        base_momentum: float = 0.85, max_momentum: float = 0.95, div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
         three_phase: bool = False, last_epoch: int = -1,
     ) -> None:  # fmt: skip
         if total_steps is None:
@@ -164,16 +171,17 @@ class OneCycleLR(LRScheduler):
         """The learning rates at `last_epoch`; sets the momenta as well."""
         step = self.last_epoch
         if step > self.total_steps:
-            raise ValueError(
-                f"Tried to step {step} times. The specified number of total steps is {self.total_steps}"
-            )
+            raise ValueError(f"Tried to step {step} times. The specified number of total steps is {self.total_steps}")
         turn = float(self.pct_start * self.total_steps) - 1
         low, high = self.momenta
         rates = []
         for group in self.optimizer.param_groups:
             if step <= turn:
                 share = step / turn if turn else 0.0
-                rate, momentum = self._between(group["initial_lr"], group["max_lr"], share), self._between(high, low, share)
+                rate, momentum = (
+                    self._between(group["initial_lr"], group["max_lr"], share),
+                    self._between(high, low, share),
+                )
             else:
                 share = (step - turn) / (self.total_steps - 1 - turn)
                 rate, momentum = self._between(group["max_lr"], group["min_lr"], share), self._between(low, high, share)
@@ -201,7 +209,9 @@ class ReduceLROnPlateau:
     def step(self, metrics: Any) -> None:
         """With the newest value."""
         value = float(metrics)
-        better = value < self.best * (1 - self.threshold) if self.mode == "min" else value > self.best * (1 + self.threshold)
+        better = (
+            value < self.best * (1 - self.threshold) if self.mode == "min" else value > self.best * (1 + self.threshold)
+        )
         if better:
             self.best, self.num_bad_epochs = value, 0
         else:

@@ -28,7 +28,8 @@ class Optimizer:
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise TypeError(
-                f"params argument given to the optimizer should be an iterable of Tensors or dicts, but got {type(params).__name__}"
+                f"params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
+                f"{type(params).__name__}"
             )
         self.defaults = defaults
         self.state: dict[Tensor, dict[str, Any]] = {}
@@ -46,7 +47,9 @@ class Optimizer:
         known = {id(p) for group in self.param_groups for p in group["params"]}
         for tensor in tensors:
             if not isinstance(tensor, Tensor):
-                raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(tensor).__name__}")
+                raise TypeError(
+                    f"optimizer can only optimize Tensors, but one of the params is {type(tensor).__name__}"
+                )
             if not tensor.is_leaf:
                 raise ValueError("can't optimize a non-leaf Tensor")
             if id(tensor) in known:
@@ -92,7 +95,9 @@ class Optimizer:
         numbers = {id(p): k for k, p in enumerate(p for group in self.param_groups for p in group["params"])}
         return {
             "state": {numbers[id(p)]: dict(state) for p, state in self.state.items()},
-            "param_groups": [{**group, "params": [numbers[id(p)] for p in group["params"]]} for group in self.param_groups],
+            "param_groups": [
+                {**group, "params": [numbers[id(p)] for p in group["params"]]} for group in self.param_groups
+            ],
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -107,7 +112,7 @@ class Optimizer:
                 )
             group.update({name: value for name, value in saved.items() if name != "params"})
         self.state = {
-            tensors[k]: {n: v.clone() if isinstance(v, Tensor) else v for n, v in state.items()}  # type: ignore[attr-defined]
+            tensors[k]: {n: v.clone() if isinstance(v, Tensor) else v for n, v in state.items()}
             for k, state in state_dict["state"].items()
         }
 
@@ -120,7 +125,12 @@ class Optimizer:
 
 
 def _not_negative(**values: float) -> None:
-    names = {"lr": "learning rate", "weight_decay": "weight_decay value", "eps": "epsilon value", "momentum": "momentum value"}
+    names = {
+        "lr": "learning rate",
+        "weight_decay": "weight_decay value",
+        "eps": "epsilon value",
+        "momentum": "momentum value",
+    }
     for name, value in values.items():
         if value < 0:
             raise ValueError(f"Invalid {names.get(name, name)}: {value}")
@@ -136,7 +146,8 @@ class SGD(Optimizer):
     """Down the gradient, with momentum if wanted."""
 
     def __init__(
-        self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: float = 0,
+        self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0, dampening: float = 0,
+        weight_decay: float = 0,
         nesterov: bool = False, *, maximize: bool = False,
     ) -> None:  # fmt: skip
         _not_negative(lr=lr, momentum=momentum, weight_decay=weight_decay)
@@ -155,7 +166,8 @@ class SGD(Optimizer):
             state["momentum_buffer"] = velocity
         typed("sgd", parameter.dtype)(
             parameter.numel(), parameter.data_ptr(), gradient.data_ptr(), address(velocity), first, group["lr"],
-            group["momentum"], group["dampening"], group["weight_decay"], int(group["nesterov"]), int(group["maximize"]),
+            group["momentum"], group["dampening"], group["weight_decay"], int(group["nesterov"]),
+            int(group["maximize"]),
         )  # fmt: skip
 
 
@@ -172,7 +184,14 @@ class Adam(Optimizer):
         _betas(betas)
         super().__init__(
             params,
-            {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize},
+            {
+                "lr": lr,
+                "betas": betas,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "amsgrad": amsgrad,
+                "maximize": maximize,
+            },
         )
 
     def _change(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: Group) -> None:
@@ -210,7 +229,14 @@ class RMSprop(Optimizer):
         _not_negative(lr=lr, eps=eps, momentum=momentum, weight_decay=weight_decay)
         super().__init__(
             params,
-            {"lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered, "weight_decay": weight_decay},
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "alpha": alpha,
+                "eps": eps,
+                "centered": centered,
+                "weight_decay": weight_decay,
+            },
         )
 
     def _change(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: Group) -> None:
@@ -222,7 +248,8 @@ class RMSprop(Optimizer):
                 state["grad_avg"] = zeros_like(parameter)
         typed("rmsprop", parameter.dtype)(
             parameter.numel(), parameter.data_ptr(), gradient.data_ptr(), state["square_avg"].data_ptr(),
-            address(state.get("grad_avg")), address(state.get("momentum_buffer")), group["lr"], group["alpha"], group["eps"],
+            address(state.get("grad_avg")), address(state.get("momentum_buffer")), group["lr"], group["alpha"],
+            group["eps"],
             group["weight_decay"], group["momentum"], 0,
         )  # fmt: skip
 
@@ -246,6 +273,7 @@ class Adagrad(Optimizer):
             state.update(step=0, sum=full_like(parameter, group["initial_accumulator_value"]))
         state["step"] += 1
         typed("adagrad", parameter.dtype)(
-            parameter.numel(), parameter.data_ptr(), gradient.data_ptr(), state["sum"].data_ptr(), state["step"], group["lr"],
+            parameter.numel(), parameter.data_ptr(), gradient.data_ptr(), state["sum"].data_ptr(), state["step"],
+            group["lr"],
             group["lr_decay"], group["eps"], group["weight_decay"], 0,
         )  # fmt: skip

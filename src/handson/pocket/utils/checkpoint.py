@@ -12,7 +12,11 @@ from handson.pocket.tensor import Tensor
 
 
 def checkpoint(
-    function: Callable[..., Any], *args: Any, use_reentrant: bool | None = None, preserve_rng_state: bool = True, **named: Any
+    function: Callable[..., Any],
+    *args: Any,
+    use_reentrant: bool | None = None,
+    preserve_rng_state: bool = True,
+    **named: Any,
 ) -> Any:
     """`function(*args)`, whose inner results are forgotten and computed again for the gradient. It returns one tensor.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from handson.pocket import creation, random, shapes
+from handson.pocket.dtypes import int64
 from handson.pocket.random import Generator
 from handson.pocket.tensor import Tensor
 
@@ -79,11 +80,13 @@ def default_collate(batch: Sequence[Any]) -> Any:
 
 
 class DataLoader:
-    """The examples in batches, in a new order each time if shuffled. `num_workers` is accepted and stays without effect."""
+    """The examples in batches, in a new order each time if shuffled. `num_workers` is accepted and stays without
+    effect."""
 
     def __init__(
         self, dataset: Any, batch_size: int = 1, shuffle: bool = False, *, num_workers: int = 0,
-        collate_fn: Callable[[Sequence[Any]], Any] | None = None, drop_last: bool = False, generator: Generator | None = None,
+        collate_fn: Callable[[Sequence[Any]], Any] | None = None, drop_last: bool = False,
+        generator: Generator | None = None,
         pin_memory: bool = False,
     ) -> None:  # fmt: skip
         del num_workers, pin_memory
@@ -96,7 +99,7 @@ class DataLoader:
             generator = self.generator
             if generator is None:  # a generator of its own, seeded from the common one, as PyTorch does
                 generator = Generator()
-                generator.manual_seed(int(random.random_(creation.empty((), dtype=creation.int64)).item()))
+                generator.manual_seed(int(random.random_(creation.empty((), dtype=int64)).item()))
             order = random.randperm(count, generator=generator).tolist()
         else:
             order = list(range(count))
