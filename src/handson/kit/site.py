@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
-from PIL import Image
+from PIL import Image, ImageOps
 
 import handson
 from handson import __version__
@@ -165,17 +165,18 @@ def _listed(words: list[str]) -> str:
 
 
 def _small(picture: bytes) -> bytes:
-    """A card's picture: the last frame of an animation, cut to the card's shape."""
+    """A card's picture: the last frame of an animation; a photo fills the card, a white sheet is seen whole."""
     with Image.open(io.BytesIO(picture)) as opened:
         opened.seek(getattr(opened, "n_frames", 1) - 1)
         shown = opened.convert("RGB")
-    scale = max(_CARD[0] / shown.width, _CARD[1] / shown.height)
-    width, height = _CARD[0] / scale, _CARD[1] / scale
-    left, top = max(0, (shown.width - width) / 2), max(0, (shown.height - height) * 0.3)
-    box = (left, top, min(shown.width, left + width), min(shown.height, top + height))
-    cut = shown.resize(_CARD, Image.Resampling.LANCZOS, box)
+    corners = [shown.getpixel((x, y)) for x in (0, shown.width - 1) for y in (0, shown.height - 1)]
+    if all(corner == (255, 255, 255) for corner in corners):
+        room = (round(_CARD[0] * 0.92), round(_CARD[1] * 0.92))
+        card = ImageOps.pad(ImageOps.contain(shown, room, Image.Resampling.LANCZOS), _CARD, color="white")
+    else:
+        card = ImageOps.fit(shown, _CARD, Image.Resampling.LANCZOS, centering=(0.5, 0.3))
     file = io.BytesIO()
-    cut.save(file, "WEBP", quality=80, method=6)
+    card.save(file, "WEBP", quality=80, method=6)
     return file.getvalue()
 
 

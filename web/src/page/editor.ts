@@ -43,7 +43,7 @@ export function makeEditor(text: string, label: string, events: EditorEvents): E
       EditorState.allowMultipleSelections.of(true),
       keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...completionKeymap, indentWithTab]),
       keymap.of([{ key: "Escape", run: () => { events.leave(); return true; } }]),
-      EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", autocorrect: "off", autocapitalize: "off" }),
+      EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0", spellcheck: "false", autocorrect: "off", autocapitalize: "off" }),
       EditorView.updateListener.of((update) => { if (update.docChanged) events.changed(update.state.doc.toString()); }),
     ],
   });

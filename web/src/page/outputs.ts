@@ -17,6 +17,8 @@ export interface Surroundings {
   tell(message: Record<string, unknown>): void;
 }
 
+const CHECK = "application/vnd.handson.check+json"; // an exercise's result
+const FIGURES = "application/vnd.handson.figures+json"; // what a lesson reports
 const MOST_LINES = 400; // of a stream; earlier ones are folded away
 
 export class Outputs {
@@ -92,8 +94,11 @@ export class Outputs {
       this.ends.push(drawWidget(place, bundle[WIDGET] as WidgetState, (message) => this.surroundings.tell(message)));
     } else if (VEGA_LITE in bundle && !("text/html" in bundle)) {
       drawFigure(place, bundle[VEGA_LITE] as Record<string, unknown>, String(bundle["text/plain"] ?? ""), this.surroundings.vegaScript);
-    } else if ("text/html" in bundle) place.innerHTML = String(bundle["text/html"]);
-    else if ("image/svg+xml" in bundle) place.innerHTML = String(bundle["image/svg+xml"]);
+    } else if ("text/html" in bundle) {
+      place.innerHTML = String(bundle["text/html"]);
+      if (CHECK in bundle) markCheck(place, bundle[CHECK] as { passed: boolean });
+      place.classList.toggle("reported", FIGURES in bundle);
+    } else if ("image/svg+xml" in bundle) place.innerHTML = String(bundle["image/svg+xml"]);
     else {
       const mime = ["image/png", "image/gif", "image/jpeg"].find((one) => one in bundle);
       if (mime) place.replaceChildren(h("img", { src: `data:${mime};base64,${String(bundle[mime])}`, alt: String(bundle["text/plain"] ?? "") }));
@@ -118,6 +123,12 @@ function drawStream(place: HTMLElement, text: string): void {
   const hidden = all.length - MOST_LINES;
   const pre = h("pre", {}, hidden > 0 ? all.slice(hidden).join("\n") : text);
   place.replaceChildren(...(hidden > 0 ? [h("p", { class: "aside" }, TEXTS.moreLines(hidden))] : []), pre);
+}
+
+/** An exercise's result has a colour of its own in Jupyter; here it takes the page's, light or dark. */
+function markCheck(place: HTMLElement, { passed }: { passed: boolean }): void {
+  place.classList.add("check", passed ? "passed" : "open");
+  place.firstElementChild?.removeAttribute("style");
 }
 
 function drawError(place: HTMLElement, error: PythonError): void {

@@ -97,6 +97,14 @@ async function take(message: ToWorker): Promise<void> {
   else stopAsked = true;
 }
 
+// Where Python itself breaks in a task of its event loop, nobody waits for the promise that is rejected.
+self.addEventListener("unhandledrejection", (event) => {
+  const reason = event.reason as Error | undefined;
+  if (reason instanceof WebAssembly.RuntimeError || reason?.name === "ExitStatus" || (reason as { pyodide_fatal_error?: boolean })?.pyodide_fatal_error) {
+    post({ type: "broken", message: String(reason) });
+  }
+});
+
 self.onmessage = (event: MessageEvent<ToWorker>) => {
   take(event.data).catch((error: unknown) => post({ type: "broken", message: String((error as Error)?.stack ?? error) }));
 };

@@ -1,0 +1,172 @@
+"""The lesson page as a learner meets it: Chromium and Firefox, from a folder, from a name in the LAN, from localhost."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import nbformat
+import pytest
+
+from handson.kit.frontend import CHECKOUT
+from handson.kit.site import Site, build_site
+from handson.lessons.catalog import read_catalog
+from handson.workshop import read_workshop
+from tests.conftest import WORKSHOP
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+LESSON = '''\
+# ---
+# handson:
+#   title: Add
+#   promise: You add two numbers.
+#   minutes: 5
+#   cpu_seconds: 30
+#   memory_mb: 600
+#   target:
+#     full: sum >= 4
+#     embedded: sum >= 4
+#   picture: sum.png
+#   picture_alt: A plus sign.
+#   tiers: [page, laptop]
+#   agenda: [60]
+#   author: A. Author
+#   covers: [adding]
+# ---
+
+# %% [markdown]
+# # Add
+# Two numbers, and a [link](https://example.org). The sum was {{embedded.sum:.1f}}.
+
+# %%
+from handson import lab
+print("ready")
+
+# %% tags=["check"]
+@lab.checker(reference=lambda a, b: a + b)
+def add(answer):
+    lab.expect(answer(2, 2) == 4, "2 and 2 make 4.")
+
+# %% tags=["exercise"]
+def add(a, b):
+    # --- solution
+    return a + b
+    # --- stub
+    # # your line
+    # return 0
+    # --- end
+
+lab.check(add)
+
+# %% [markdown] tags=["hint"]
+# There is a sign for it.
+
+# %%
+add = lab.use("add")
+lab.report(sum=add(2, 2))
+lab.plot({"squares": [(x, x * x) for x in range(5)]}, x_label="x", y_label="square", title="Squares")
+
+# %%
+from handson.lab import front
+
+CODE = """
+function render({ model, el }) {
+  const button = document.createElement("button");
+  button.textContent = "Tell " + model.get("state").whom;
+  button.addEventListener("click", () => model.send({ say: "hello" }, undefined, [new Uint8Array([1, 2, 3]).buffer]));
+  const heard = document.createElement("p");
+  model.on("msg:custom", (content) => { heard.textContent = content.text; });
+  el.append(button, heard);
+}
+export default { render };
+"""
+
+def heard(content, buffers):
+    front.tell_widget(name, {"text": f"python heard {len(buffers[0])} bytes"})
+
+name = front.listen(heard)
+front.display({front.WIDGET_MIME: {"id": name, "esm": CODE, "css": "", "state": {"whom": "Python"}}})
+
+# %%
+print(add(1, 2))
+'''
+
+
+@pytest.fixture(scope="session")
+def page_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site of one small lesson, in a folder with a blank and an umlaut in its name."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("no Node.js with npm here: install them to drive the lesson page")
+    root = tmp_path_factory.mktemp("page") / "workshop"
+    (root / "lessons" / "numbers").mkdir(parents=True)
+    (root / "workshop.toml").write_text(WORKSHOP)
+    (root / "assets.toml").write_text("")
+    (root / "lessons" / "numbers" / "01_add.py").write_text(LESSON)
+    return build_site(read_catalog(read_workshop(root)), root.parent / "Übung eins" / "site")
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def port(page_site: Site) -> Iterator[int]:
+    """A plain web server of the site, as any that an organiser may have."""
+    handler = functools.partial(_Quiet, directory=str(page_site.folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "firefox": ("firefox-esr", "firefox")}
+ORIGINS = ("file", "lan", "localhost")
+
+
+def address_of(origin: str, page_site: Site, port: int) -> str:
+    if origin == "file":
+        return f"file://{quote(str(page_site.index))}"
+    return f"http://{'room.test' if origin == 'lan' else 'localhost'}:{port}/"
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+@pytest.mark.parametrize("browser", PROGRAMS)
+def test_a_lesson_is_done_in_the_page(browser: str, origin: str, page_site: Site, port: int, tmp_path: Path) -> None:
+    program = next(filter(None, map(shutil.which, PROGRAMS[browser])), None)
+    if program is None:
+        pytest.skip(f"no {browser} here ({', '.join(PROGRAMS[browser])}): install it to drive the lesson page in it")
+    command = ["node", "tests/browser/drive.mjs", browser, program, address_of(origin, page_site, port), str(tmp_path)]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=500)
+    tried = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    print("\n".join(f"{one['ms']:6} ms  {one['what']}: {one['detail']}" for one in tried))
+    failed = [f"{one['what']}: {one['detail']}" for one in tried if not one["ok"]]
+    assert not failed, "\n".join(failed)
+    assert done.returncode == 0, done.stderr
+    assert len(tried) == 16
+    _opens_in_jupyter(tmp_path)
+
+
+def _opens_in_jupyter(folder: Path) -> None:
+    notebook = nbformat.read(folder / "home.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    assert sources[1] == "# mine\nprint('kept')"
+    assert notebook.cells[1].outputs[0].text == "ready\n"
+    assert notebook.cells[3].metadata.tags == ["exercise", "raises-exception"]
+    compile((folder / "home.py").read_text(encoding="utf-8"), "home.py", "exec")
+
+
+def test_python_comes_to_the_page_within_its_goal(page_site: Site) -> None:
+    """The size that every visitor loads before the first output; the time is measured in bench/browser."""
+    loaded = sum(path.stat().st_size for path in (page_site.folder / "files").glob("*.js"))
+    assert loaded < 16e6

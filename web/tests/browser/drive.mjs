@@ -1,0 +1,214 @@
+// Drives the page as a learner does, in Chromium or Firefox; started by tests/integration/test_page.py.
+// node drive.mjs BROWSER PROGRAM ADDRESS OUT [PROFILE]: prints one JSON line for each thing tried, writes pictures to OUT.
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import puppeteer from "puppeteer-core";
+
+const [browserName, program, address, out] = process.argv.slice(2);
+const HOST = "room.test"; // a name that is loopback here: to browsers it has the standing of a machine in the LAN
+const PATIENCE = 90_000;
+const CHROMIUM = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+  "--disable-sync", "--disable-dev-shm-usage", `--host-resolver-rules=MAP ${HOST} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost`,
+];
+const FIREFOX = { "network.dns.localDomains": HOST, "network.captive-portal-service.enabled": false, "network.connectivity-service.enabled": false };
+
+const browser = await puppeteer.launch({
+  browser: browserName === "firefox" ? "firefox" : "chrome", executablePath: program, headless: true, protocolTimeout: PATIENCE,
+  args: browserName === "firefox" ? [] : CHROMIUM, extraPrefsFirefox: FIREFOX,
+});
+const page = await browser.newPage();
+const outside = [];
+const troubles = [];
+page.on("request", (request) => { if (!isInside(request.url())) outside.push(request.url()); });
+page.on("pageerror", (error) => troubles.push(String(error?.message ?? error)));
+
+function isInside(url) {
+  if (/^(data|blob|about|file):/.test(url)) return true;
+  return new URL(url).origin === new URL(address).origin;
+}
+
+let failed = false;
+async function tried(what, act) {
+  const began = Date.now();
+  try {
+    const detail = await act();
+    console.log(JSON.stringify({ what, ok: true, ms: Date.now() - began, detail: detail ?? null }));
+  } catch (error) {
+    failed = true;
+    await page.screenshot({ path: join(out, "failed.png") }).catch(() => {});
+    console.log(JSON.stringify({ what, ok: false, ms: Date.now() - began, detail: String(error?.stack ?? error).slice(0, 1500) }));
+  }
+}
+
+function expect(condition, seen) {
+  if (!condition) throw new Error(`seen instead: ${typeof seen === "string" ? seen : JSON.stringify(seen)}`);
+}
+
+/** In the page: wait until `condition` (an expression) is true. */
+const until = (condition) => page.waitForFunction(`(() => { ${VIEW}; return ${condition}; })()`, { timeout: PATIENCE, polling: 50 });
+const VIEW = "const view = window.handson?.view, cells = view?.cells ?? []";
+const look = (expression) => page.evaluate(`(() => { ${VIEW}; return ${expression}; })()`);
+const act = (statements) => page.evaluate(`(async () => { ${VIEW}; ${statements} })()`);
+const write = (cell, text) => act(`cells[${cell}].setText(${JSON.stringify(text)})`);
+const runCell = (cell, text) => act(`${text === undefined ? "" : `cells[${cell}].setText(${JSON.stringify(text)});`} await view.enqueue([cells[${cell}]])`);
+const textOf = (cell) => look(`cells[${cell}].element.innerText`);
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+async function accessible() {
+  await page.evaluate(axe);
+  const found = await page.evaluate(`axe.run(document, { resultTypes: ["violations"] }).then((result) => result.violations
+    .filter((one) => one.impact === "serious" || one.impact === "critical")
+    .map((one) => one.id + ": " + one.nodes.slice(0, 3).map((node) => node.target + " " + node.failureSummary).join(" | ")))`);
+  expect(!found.length, found);
+}
+const dark = (on) => page.evaluate(`document.documentElement.dataset.theme = ${JSON.stringify(on ? "dark" : "light")}`);
+const wide = () => page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+const shot = (name) => page.screenshot({ path: join(out, `${browserName}-${name}.png`) });
+
+await page.setViewport({ width: 1280, height: 900 });
+
+await tried("the list shows the lessons and is accessible, light and dark", async () => {
+  await page.goto(address, { waitUntil: "load" });
+  await page.waitForSelector(".card h3", { timeout: PATIENCE });
+  for (const on of [false, true]) { await dark(on); await accessible(); }
+  await dark(false);
+  return page.$$eval(".card h3", (titles) => titles.map((title) => title.textContent));
+});
+
+await tried("a lesson opened by its address runs its first cell by keyboard", async () => {
+  const began = Date.now();
+  await page.goto("about:blank");
+  await page.goto(`${address}#/add`, { waitUntil: "load" });
+  await until("cells.length > 0");
+  await look("cells[0].focusEditor()");
+  await page.keyboard.down("Shift");
+  await page.keyboard.press("Enter");
+  await page.keyboard.up("Shift");
+  await until('cells[0].outputs.element.innerText.includes("ready")');
+  return { firstOutputMs: Date.now() - began, python: (await look("view.report().python")), startedIn: await look("view.report().startedIn") };
+});
+
+await tried("Escape leaves the editor and arrows go from cell to cell", async () => {
+  await look("cells[0].focusEditor()");
+  await page.keyboard.press("Escape");
+  expect(await look("document.activeElement === cells[0].element"), await look("document.activeElement.outerHTML.slice(0, 200)"));
+  await page.keyboard.press("ArrowDown");
+  expect(await look("document.activeElement === cells[1].element"), await look("document.activeElement.outerHTML.slice(0, 200)"));
+});
+
+await tried("Run all goes on behind an exercise that is open, and draws its figure and field", async () => {
+  await act("await view.enqueue(cells)");
+  const states = await look("cells.map((cell) => cell.state)");
+  expect(states[2] === "failed" && states.every((state, i) => i === 2 || state === "done"), { states, says: await look("cells.map((cell) => cell.element.innerText)") });
+  expect((await textOf(2)).includes("2 and 2 make 4."), await textOf(2));
+  await until('document.querySelector(".figure svg")');
+  expect(await look('!!document.querySelector(".figure-table table")'), "no table behind the figure");
+  await until('document.querySelector(".widget button")');
+  await act('document.querySelector(".widget button").click()');
+  await until('document.querySelector(".widget").innerText.includes("python heard 3 bytes")');
+});
+
+await tried("the exercise is solved", async () => {
+  await runCell(2, "def add(a, b):\n    return a + b\n\nlab.check(add)");
+  expect((await textOf(2)).includes("add is right"), await textOf(2));
+});
+
+await tried("an error shows the learner's lines", async () => {
+  await runCell(5, "def half(x):\n    return x / 0\n\nhalf(1)");
+  const text = await textOf(5);
+  expect(text.includes("ZeroDivisionError") && text.includes("return x / 0") && text.includes("<cell 6>"), text);
+});
+
+await tried("what a lesson saves is offered", async () => {
+  await runCell(5, "from handson.lab import front\nfront.hand_over('mine.txt', 'text/plain', b'mine')");
+  await until('document.querySelector(".your-files button")?.innerText.includes("mine.txt")');
+});
+
+await tried("Stop ends an endless loop at once and says what is lost", async () => {
+  await write(5, "while True:\n    pass");
+  await act("view.enqueue([cells[5]]); await new Promise((resolve) => setTimeout(resolve, 700))");
+  const began = Date.now();
+  await page.click(".stop");
+  await until('cells[5].state === "stopped"');
+  const took = Date.now() - began;
+  expect(took < 3000, `${took} ms`);
+  expect((await textOf(5)).includes("its variables are gone, your text is not"), await textOf(5));
+  expect((await look("cells[5].text")).includes("while True"), "the text is gone");
+  return { took };
+});
+
+await tried("Run all above, offered there, brings the variables back", async () => {
+  await act('[...cells[5].element.querySelectorAll(".note button")][0].click()');
+  await until('cells.slice(0, 5).every((cell) => cell.state === "done")');
+  await runCell(5, "print(add(20, 1))");
+  expect((await textOf(5)).includes("21"), await textOf(5));
+});
+
+await tried("a loop that prints is stopped with its variables kept, where the browser can", async () => {
+  const can = await look('"Suspending" in WebAssembly');
+  await write(5, "i = 0\nwhile True:\n    i += 1\n    if i % 100000 == 0:\n        print(i)");
+  await act("view.enqueue([cells[5]]); await new Promise((resolve) => setTimeout(resolve, 1000)); view.stop()");
+  await until('cells[5].state === "stopped"');
+  if (can) {
+    await runCell(5, "print(i > 0)");
+    expect((await textOf(5)).includes("True"), await textOf(5));
+  }
+  return { can };
+});
+
+await tried("running out of memory is survived", async () => {
+  await runCell(5, "big = []\nwhile True:\n    big.append(bytearray(10**8))");
+  expect((await textOf(5)).includes("MemoryError"), await textOf(5));
+  await runCell(5, "del big\nprint('alive')");
+  expect((await textOf(5)).includes("alive"), await textOf(5));
+});
+
+await tried("Python that breaks is replaced, and the text stays", async () => {
+  await runCell(5, "import os\nos.abort()");
+  expect((await textOf(5)).includes("Python ended and was restarted"), await textOf(5));
+  await runCell(5, "print('a new one')");
+  expect((await textOf(5)).includes("a new one"), await textOf(5));
+});
+
+await tried("the lesson is accessible, light and dark, and fits a phone", async () => {
+  for (const on of [false, true]) {
+    await dark(on);
+    await accessible();
+    await act("scrollTo(0, 0)");
+    await shot(on ? "dark" : "light");
+  }
+  await page.setViewport({ width: 360, height: 740 });
+  expect((await wide()) <= 0, `the lesson is ${await wide()} pixels too wide`);
+  await shot("phone");
+  await page.setViewport({ width: 1920, height: 1080 });
+  await shot("projector");
+  await page.setViewport({ width: 1280, height: 900 });
+  await dark(false);
+});
+
+await tried("edits are there again after the page was opened anew", async () => {
+  await write(1, "# mine\nprint('kept')");
+  await act("view.flush(); await new Promise((resolve) => setTimeout(resolve, 200))");
+  await page.goto("about:blank");
+  await page.goto(`${address}#/add`, { waitUntil: "load" });
+  await until("cells.length > 0");
+  expect((await look("cells[1].text")).startsWith("# mine"), await look("cells[1].text"));
+  expect(await look("cells[1].edited"), "not marked as edited");
+});
+
+await tried("the lesson is taken home", async () => {
+  await act("await view.enqueue([cells[0], cells[1]])");
+  writeFileSync(join(out, "home.ipynb"), await look("view.asNotebook()"));
+  writeFileSync(join(out, "home.py"), await look("view.asScript()"));
+});
+
+await tried("nothing was asked for elsewhere, and the page made no mistake", () => {
+  expect(!outside.length, outside);
+  const unexpected = troubles.filter((one) => !/unreachable|exception: undefined|^undefined$/.test(one)); // os.abort() above
+  expect(!unexpected.length, unexpected);
+});
+
+await browser.close();
+process.exit(failed ? 1 : 0);
