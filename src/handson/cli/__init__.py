@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from handson.assets import Fetched
     from handson.lessons.catalog import Catalog
     from handson.lessons.check import Report
+    from handson.lessons.contract import Data
+    from handson.lessons.source import Lesson
     from handson.lessons.workspace import Given
 
 app = typer.Typer(
@@ -49,6 +52,13 @@ class DataChoice(StrEnum):
     both = "both"
 
 
+class TierChoice(StrEnum):
+    """Where a check runs the lessons."""
+
+    laptop = "laptop"
+    page = "page"
+
+
 @app.callback(invoke_without_command=True)
 def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """A hands-on deep-learning workshop in a box."""
@@ -67,10 +77,16 @@ def open_(
     port: Annotated[
         int | None, typer.Option(help="The port to answer on (default: the first free one from 8888).")
     ] = None,
+    page: Annotated[
+        bool, typer.Option("--page", help="The lesson page in place of JupyterLab: Python runs in the browser.")
+    ] = False,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the browser.")] = True,
     workshop: WorkshopFolder = None,
 ) -> None:
-    """Open the workshop in JupyterLab, in your own writable copy of the lessons."""
+    """Open the workshop in JupyterLab, in your own writable copy of the lessons; or as the lesson page."""
+    if page:
+        _open_page(catalog_of(workshop), lesson, port, browser)
+        return
     from handson.assets import index_for
     from handson.laptop.server import choose_port, running_server, show, start_server, wait_until_ready
     from handson.lessons.workspace import notebook_path, update_workspace
@@ -95,6 +111,27 @@ def open_(
     out.print(f"[bold]{catalog.workshop.title}[/] {how} this address:\n  {server.url(notebook)}", soft_wrap=True)
     out.print("Your work is saved there as you go. To end: close the tab, then press Ctrl-C here.", soft_wrap=True)
     raise typer.Exit(_wait(process))
+
+
+def _open_page(catalog: Catalog, lesson: str | None, port: int | None, browser: bool) -> None:
+    import webbrowser
+
+    from handson.kit.site import build_site
+    from handson.lab.places import cache_dir
+    from handson.laptop.page import DEFAULT_PORT, page_address, page_server
+    from handson.laptop.server import choose_port
+
+    name = catalog.find(lesson).name if lesson else ""
+    with out.status("Preparing the page"):
+        site = build_site(catalog, cache_dir() / "site" / catalog.workshop.name)
+    server = page_server(site.folder, choose_port(port, DEFAULT_PORT))
+    address = page_address(server.server_address[1], name)
+    opened = browser and webbrowser.open(address)
+    how = "opens in your browser. If it does not, open" if opened else "is ready. Open"
+    out.print(f"[bold]{catalog.workshop.title}[/] {how} this address:\n  {address}", soft_wrap=True)
+    out.print("Your changes are kept by the browser. To end: close the tab, then press Ctrl-C here.", soft_wrap=True)
+    with server, contextlib.suppress(KeyboardInterrupt):
+        server.serve_forever()
 
 
 @app.command()
@@ -145,6 +182,9 @@ def check(
     learner: Annotated[
         bool, typer.Option("--learner/--no-learner", help="Run the learner's version too: exactly its exercises fail.")
     ] = True,
+    tier: Annotated[
+        TierChoice, typer.Option(help="Where they run: a kernel of this laptop, or the lesson page in a browser.")
+    ] = TierChoice.laptop,
     to: Annotated[Path, typer.Option(help="Where executed notebooks and pictures are stored.")] = Path("checked"),
     as_json: AsJson = False,
     workshop: WorkshopFolder = None,
@@ -164,6 +204,9 @@ def check(
             if missing(catalog.manifest, needed):
                 say(f"· fetching {', '.join(missing(catalog.manifest, needed))}")
                 _fetch_showing(catalog, needed, err if as_json else out)
+        if tier is TierChoice.page:
+            reports += _check_in_page(catalog, chosen, data, seeds, to, say, learner)
+            continue
         for lesson in chosen:
             report = check_lesson(
                 lesson,
@@ -182,6 +225,9 @@ def check(
                 _print_report(report)
     if as_json:
         print_json([report.as_json() for report in reports])
+    elif tier is TierChoice.page:
+        for report in reports:
+            _print_report(report)
     raise typer.Exit(0 if all(report.kept for report in reports) else 1)
 
 
@@ -239,6 +285,19 @@ def main() -> None:
             soft_wrap=True,
         )
         sys.exit(70)
+
+
+def _check_in_page(
+    catalog: Catalog, lessons: tuple[Lesson, ...], data: Data, seeds: int, to: Path, say: Any, learner: bool
+) -> list[Report]:
+    from handson.kit.check import check_in_page
+
+    def told(text: str) -> None:
+        say(f"· {text}")
+
+    return check_in_page(
+        catalog, lessons, data, seeds=seeds, files={}, index={}, out=to.resolve(), say=told, with_learner=learner
+    )
 
 
 def _write_down(error: Exception) -> Path:

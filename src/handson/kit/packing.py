@@ -6,6 +6,7 @@ Names are in a-z, 0-9, '-', '.' and at most 64 letters, so that FAT and every ot
 from __future__ import annotations
 
 import base64
+import functools
 import gzip
 import hashlib
 import json
@@ -47,7 +48,7 @@ class Folder:
 
     def pack(self, stem: str, content: bytes) -> list[dict[str, Any]]:
         """`content` as scripts: gzip, base64, in parts; returns [{"path", "bytes"}] in order."""
-        packed = gzip.compress(content, 9, mtime=0)
+        packed = _compressed(content)
         parts = []
         for number, start in enumerate(range(0, len(packed), PART)):
             text = base64.b64encode(packed[start : start + PART]).decode("ascii")
@@ -57,6 +58,12 @@ class Folder:
     def manifest(self) -> dict[str, Any]:
         """SHA-256 of every file written, by path."""
         return {path: digest.hex() for path, digest in sorted(self.written.items())}
+
+
+@functools.lru_cache(maxsize=8)
+def _compressed(content: bytes) -> bytes:
+    """Kept for the next site of this process: Pyodide takes seconds."""
+    return gzip.compress(content, 9, mtime=0)
 
 
 def _plain(stem: str) -> str:

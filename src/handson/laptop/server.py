@@ -47,8 +47,9 @@ class LabServer:
         return f"http://{ADDRESS}:{self.port}/lab{tree}?token={self.token}"
 
 
-def choose_port(wanted: int | None) -> int:
-    """`wanted` if it is free, or the first free one from 8888; raises HandsonError where it is taken."""
+def choose_port(wanted: int | None, first: int | None = None) -> int:
+    """`wanted` if it is free, or the first free one from `first` (8888); raises HandsonError where it is taken."""
+    first = first or DEFAULT_PORT
     if wanted is not None:
         if not 1 <= wanted <= 65535:
             raise HandsonError(f"{wanted} is no port.", "A port is a number from 1024 to 65535, e.g. --port 8889.")
@@ -58,11 +59,11 @@ def choose_port(wanted: int | None) -> int:
                 "Leave --port out, and a free one is found; or name another.",
             )
         return wanted
-    for port in range(DEFAULT_PORT, DEFAULT_PORT + _PORTS_TRIED):
+    for port in range(first, first + _PORTS_TRIED):
         if _is_free(port):
             return port
     raise HandsonError(
-        f"No port from {DEFAULT_PORT} to {DEFAULT_PORT + _PORTS_TRIED - 1} is free.",
+        f"No port from {first} to {first + _PORTS_TRIED - 1} is free.",
         "Close other servers, or name a free one with --port.",
     )
 

@@ -31,7 +31,7 @@ from handson.lessons.source import Lesson
 from handson.lessons.workspace import write_index
 
 TEACHING_ERROR = "NotYet"
-_CELL_SECONDS_PER_MINUTE = 60.0
+CELL_SECONDS_PER_MINUTE = 60.0
 """A cell may take on the wall what the lesson is meant to, times the slowdown: a hang ends, slowness does not."""
 
 Say = Callable[[str], None]
@@ -116,9 +116,7 @@ def check_lesson(
     report.pictures = sorted((folder / "pictures").glob("[!.]*"))
     report.promises += [
         Kept("the solved lesson runs to its end", f"{seeds} of {seeds} seeds", kept=True),
-        *_promised_figures(lesson, data, report),
-        *_promised_costs(lesson, report),
-        _promised_picture(lesson, report),
+        *promises(lesson, data, report),
     ]
     if with_learner:
         say(f"{lesson.name}: the learner's version")
@@ -147,7 +145,7 @@ def _execute(
         }
         before = slowdown(contract.threads)
         limits = Limits(
-            contract.threads, contract.memory_mb, contract.minutes * _CELL_SECONDS_PER_MINUTE * max(1, before)
+            contract.threads, contract.memory_mb, contract.minutes * CELL_SECONDS_PER_MINUTE * max(1, before)
         )
         run = run_notebook(notebook, folder, limits, environment, go_on=version == "learner")
         slow = statistics.fmean([before, slowdown(contract.threads)])
@@ -166,9 +164,14 @@ def _import_path() -> list[str]:
 
 
 def _seed_run(run: Run, seed: int, slow: float) -> SeedRun:
-    figures = {name: value for reported in run.outputs(FIGURES_MIME) for name, value in reported.items()}
-    scaled = {name: value / slow if name.startswith(CPU_SECONDS_PREFIX) else value for name, value in figures.items()}
-    return SeedRun(seed, slow, run.cpu_seconds / slow, run.wall_seconds, run.peak_memory_mb, scaled)
+    figures = scaled(run.outputs, slow)
+    return SeedRun(seed, slow, run.cpu_seconds / slow, run.wall_seconds, run.peak_memory_mb, figures)
+
+
+def scaled(outputs: Callable[[str], list[Any]], slow: float) -> dict[str, float]:
+    """The reported figures of a run whose outputs of a type are `outputs(mime)`, its CPU times in reference seconds."""
+    figures = {name: value for reported in outputs(FIGURES_MIME) for name, value in reported.items()}
+    return {name: value / slow if name.startswith(CPU_SECONDS_PREFIX) else value for name, value in figures.items()}
 
 
 def _stopped(run: Run) -> str:
@@ -178,6 +181,15 @@ def _stopped(run: Run) -> str:
         index, (name, message) = next(iter(run.errors.items()))
         return f"cell {index + 1} failed with {name}: {message}"
     return ""
+
+
+def promises(lesson: Lesson, data: Data, report: Report) -> list[Kept]:
+    """Figures, costs and picture of the contract, held against what `report` has measured in its runs."""
+    return [
+        *_promised_figures(lesson, data, report),
+        *_promised_costs(lesson, report),
+        _promised_picture(lesson, report),
+    ]
 
 
 def _promised_figures(lesson: Lesson, data: Data, report: Report) -> list[Kept]:

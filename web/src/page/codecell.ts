@@ -103,6 +103,11 @@ export class CodeCell {
     this.notes.replaceChildren(h("p", { class: "note", role: "status" }, text, button));
   }
 
+  /** What is said about the cell, without the way on. */
+  get noted(): string {
+    return this.notes.querySelector(".note")?.firstChild?.textContent ?? "";
+  }
+
   clearNotes(): void {
     this.notes.replaceChildren();
     this.files.replaceChildren();

@@ -10,7 +10,7 @@ import type { Cell, LessonCard, LessonContent, Site } from "./site";
 import { notebook, script } from "./takehome";
 import { TEXTS } from "./texts";
 import { themeChoice } from "./theme";
-import { tellWidget } from "./widget";
+import { tellWidget, toBase64 } from "./widget";
 
 const SAVE_AFTER_MS = 400;
 
@@ -19,6 +19,7 @@ export interface CellReport {
   role: string;
   outputs: Output[];
   state: string;
+  note: string;
   milliseconds: number;
   megabytes: number;
 }
@@ -30,9 +31,11 @@ export class LessonView {
   private readonly byRun = new Map<number, CodeCell>();
   private readonly reports = new Map<CodeCell, { milliseconds: number; megabytes: number }>();
   private current: CodeCell | null = null;
-  private working: Promise<void> | null = null;
+  private worked: Promise<void> | null = null;
   private counter = 0;
   private closed = false;
+  /** Stop at any error, also at an exercise's: for a check of the solved lesson. */
+  strict = false;
   private began = 0;
   private clock: ReturnType<typeof setInterval> | undefined;
   private readonly python: Python;
@@ -124,8 +127,8 @@ export class LessonView {
       this.queue.push(cell);
       cell.show("waiting", "…");
     }
-    this.working ??= this.work().finally(() => { this.working = null; });
-    return this.working;
+    this.worked ??= this.work().finally(() => { this.worked = null; });
+    return this.worked;
   }
 
   private async work(): Promise<void> {
@@ -179,7 +182,7 @@ export class LessonView {
       cell.outputs.error(outcome.error);
       cell.show("failed");
       this.spoken.textContent = TEXTS.failedSpoken(cell.position, outcome.error.ename);
-      return cell.tagged === "exercise";
+      return cell.tagged === "exercise" && !this.strict;
     }
     cell.show("done", outcome.milliseconds < 950 ? "" : outcome.milliseconds < 99_500 ? `${seconds} s` : `${Math.round(outcome.milliseconds / 60_000)} min`);
     this.spoken.textContent = TEXTS.doneSpoken(cell.position, seconds);
@@ -329,6 +332,24 @@ export class LessonView {
     event.preventDefault();
   }
 
+  get working(): boolean {
+    return this.worked !== null;
+  }
+
+  /** How many cells were run. */
+  get done(): number {
+    return this.counter;
+  }
+
+  fileNames(): string[] {
+    return [...this.files.keys()];
+  }
+
+  /** A file that the lesson saved, as base64. */
+  async fileContent(name: string): Promise<string> {
+    return toBase64(await this.files.get(name)!.arrayBuffer());
+  }
+
   /** What a test or `handson check --tier page` wants to know. */
   report(): { python: string; startedIn: number; cells: CellReport[] } {
     return {
@@ -336,7 +357,7 @@ export class LessonView {
       startedIn: this.python.startedIn,
       cells: this.cells.map((cell) => ({
         position: cell.position, role: cell.tagged, outputs: cell.outputs.list, state: cell.state,
-        milliseconds: this.reports.get(cell)?.milliseconds ?? 0, megabytes: this.reports.get(cell)?.megabytes ?? 0,
+        note: cell.noted, milliseconds: this.reports.get(cell)?.milliseconds ?? 0, megabytes: this.reports.get(cell)?.megabytes ?? 0,
       })),
     };
   }

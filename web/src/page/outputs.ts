@@ -127,7 +127,7 @@ function drawStream(place: HTMLElement, text: string): void {
 
 /** An exercise's result has a colour of its own in Jupyter; here it takes the page's, light or dark. */
 function markCheck(place: HTMLElement, { passed }: { passed: boolean }): void {
-  place.classList.add("check", passed ? "passed" : "open");
+  place.classList.add("result", passed ? "passed" : "open");
   place.firstElementChild?.removeAttribute("style");
 }
 

@@ -89,7 +89,7 @@ async function moduleOf(source: string): Promise<Render> {
   return (typeof exported === "function" ? await exported() : exported).render;
 }
 
-function toBase64(buffer: ArrayBuffer | ArrayBufferView): string {
+export function toBase64(buffer: ArrayBuffer | ArrayBufferView): string {
   const bytes = buffer instanceof ArrayBuffer ? new Uint8Array(buffer) : new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   let binary = "";
   for (let i = 0; i < bytes.length; i += 0x8000) binary += String.fromCharCode(...bytes.subarray(i, i + 0x8000));

@@ -1,0 +1,52 @@
+"""A headless Chromium that opens a site from its folder and finds no other host."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from handson.errors import HandsonError
+
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--window-size=1280,1000",
+)
+_PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+@contextmanager
+def chromium(profile: Path) -> Iterator[Any]:
+    """A Selenium driver of Chromium, its profile in folder `profile`; raises HandsonError where a part is missing."""
+    try:
+        from selenium import webdriver
+        from selenium.webdriver.chrome.service import Service
+    except ImportError:
+        raise HandsonError("selenium, which drives the browser, is not installed.", "pip install selenium") from None
+    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    driver_program = shutil.which("chromedriver")
+    if program is None or driver_program is None:
+        missing = "chromedriver" if program else f"Chromium ({', '.join(_PROGRAMS)})"
+        raise HandsonError(
+            f"There is no {missing} here.", "Install both; on Debian: apt install chromium chromium-driver"
+        )
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in (*_FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options, Service(driver_program))
+    try:
+        yield driver
+    finally:
+        driver.quit()

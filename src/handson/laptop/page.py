@@ -1,0 +1,43 @@
+"""The lesson page on loopback: a plain server of a folder that `handson kit site` built."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+from pathlib import Path
+from typing import Any
+
+from handson.laptop.server import ADDRESS
+
+DEFAULT_PORT = 8860
+"""The browser keeps a learner's changes by address, port included: the same one is taken whenever it is free."""
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    # What the system's table of types says of .js is not always a script (Windows).
+    extensions_map = {  # noqa: RUF012  # as the base class has it
+        **http.server.SimpleHTTPRequestHandler.extensions_map,
+        ".js": "text/javascript; charset=utf-8",
+        ".css": "text/css; charset=utf-8",
+        ".html": "text/html; charset=utf-8",
+        ".webp": "image/webp",
+    }
+
+    def end_headers(self) -> None:
+        # Names of files change with their content; index.html is asked for again every time.
+        lasting = self.path.startswith("/files/")
+        self.send_header("Cache-Control", "max-age=31536000, immutable" if lasting else "no-cache")
+        super().end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: the one who sits here sees the page."""
+
+
+def page_server(folder: Path, port: int) -> http.server.ThreadingHTTPServer:
+    """A server of `folder` on loopback; `serve_forever` answers until it is interrupted. Port 0: any free one."""
+    return http.server.ThreadingHTTPServer((ADDRESS, port), functools.partial(_Handler, directory=str(folder)))
+
+
+def page_address(port: int, lesson: str = "") -> str:
+    """The address of the page, or of a lesson on it."""
+    return f"http://{ADDRESS}:{port}/{f'#/{lesson}' if lesson else ''}"
