@@ -3,6 +3,7 @@
 It needs nothing but Python, so that its source can be sent there as it is.
 """
 
+# ruff: noqa: E501  # one expression, one line
 from __future__ import annotations
 
 import math

@@ -24,6 +24,7 @@ from handson.pocket import (
     methods,
     nn,
     optim,
+    parallel,
     printing,
     random,
     reductions,
@@ -139,6 +140,7 @@ def install() -> None:
         return
     if found is not None:
         raise RuntimeError("PyTorch has been imported already; handson.pocket can take its place only before that.")
+    parallel.from_environment()
     sys.modules["torch"] = me
     parts = {
         "autograd": autograd, "func": func, "linalg": linalg, "nn": nn, "nn.functional": nn.functional,

@@ -43,7 +43,10 @@ class Module:
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        """The hooks, and `forward` between them."""
+        """The hooks, and `forward` between them; shared out to workers where there are some
+        (`handson.pocket.parallel`)."""
+        if parallel.wanted(self, args, named):
+            return parallel.call(self, *args)
         for before in list(self._pre_hooks):
             changed = before(self, args)
             if changed is not None:
@@ -351,3 +354,6 @@ def _indented(text: str) -> str:
 def lacks(name: str, there: Any) -> AttributeError:
     """The error for a layer that is not here."""
     return AttributeError(lacking("torch.nn", name, there))
+
+
+from handson.pocket import parallel  # noqa: E402  # it needs Module
