@@ -60,15 +60,18 @@ def _programs() -> tuple[str, str]:
 
 
 @contextmanager
-def chromium(folder: Path) -> Iterator[Any]:
-    """A Selenium driver of a Chromium whose profile is in `folder`; ended with everything it started."""
+def chromium(folder: Path, *flags: str) -> Iterator[Any]:
+    """A Selenium driver of a Chromium whose profile is in `folder`; ended with everything it started.
+
+    flags: more of them; one that is given twice counts as given last.
+    """
     program, driver_program = _programs()
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
     options.binary_location = program
-    for flag in (*_FLAGS, f"--user-data-dir={folder / 'profile'}"):
+    for flag in (*_FLAGS, *flags, f"--user-data-dir={folder / 'profile'}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     variables = {**os.environ, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_CACHE_HOME": str(folder)}

@@ -71,6 +71,7 @@ export class Curves {
   private worded(value: number): string {
     if (this.options.percent) return `${Number((100 * value).toFixed(1))} %`;
     const size = Math.abs(value);
+    if (value < 0) return `−${this.worded(size)}`;
     return size === 0 ? "0" : size >= 100 ? value.toFixed(0) : size >= 0.095 ? String(Number(value.toPrecision(2))) : size >= 0.00095 ? String(Number(value.toPrecision(1))) : value.toExponential(0);
   }
 
@@ -134,7 +135,7 @@ export class Curves {
       if (at + wide - size > width && at > left) [at, line] = [left, line + 1];
       const y = size * (0.8 + 1.4 * line);
       c.strokeStyle = series.color;
-      c.setLineDash(series.dash ? [4, 2] : []);
+      c.setLineDash(series.dash?.length ? [4, 2] : []);
       c.lineWidth = 3;
       c.beginPath();
       c.moveTo(at, y);

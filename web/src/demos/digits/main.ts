@@ -124,8 +124,11 @@ async function main(kernels: Kernels): Promise<void> {
     if (drawing) chosen = drawing;
     guess();
     look();
+    clearTimeout(sayLater);
+    sayLater = window.setTimeout(() => drawing && page.announce(said), 700);
   });
   let sayLater = 0;
+  let said = "";
   function guess(): void {
     paintInk(seen, drawing ?? new Uint8Array(SIDE * SIDE), SIDE);
     if (!drawing) {
@@ -144,9 +147,7 @@ async function main(kernels: Kernels): Promise<void> {
       fill.style.width = `${100 * p[digit]!}%`;
       row.classList.toggle("first", digit === best);
     });
-    const text = ui.looks.replace("{digit}", String(best)).replace("{sure}", `${Math.round(100 * p[best]!)} %`);
-    clearTimeout(sayLater);
-    if (document.activeElement === drawPad.element) sayLater = window.setTimeout(() => page.announce(text), 700);
+    said = ui.looks.replace("{digit}", String(best)).replace("{sure}", `${Math.round(100 * p[best]!)} %`);
   }
 
   const filters = tiles(8);
