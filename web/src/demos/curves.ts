@@ -80,7 +80,7 @@ export class Curves {
     c.clearRect(0, 0, width, height);
     const size = Number.parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--small")) || 13;
     c.font = `${size}px ${FONT}`;
-    const left = size * 3.5;
+    const left = size * 3.9;
     const top = this.options.legend === false ? size : size * (0.5 + 1.4 * this.legendLines(c, size, left, width));
     const [right, bottom] = [10, size * 2];
     c.textBaseline = "middle";
@@ -161,9 +161,13 @@ export class Curves {
 }
 
 function decades(least: number, most: number): number[] {
-  const ticks: number[] = [];
-  for (let power = Math.ceil(Math.log10(least) - 1e-9); power <= Math.log10(most) + 1e-9; power += 1) ticks.push(10 ** power);
-  return ticks.length > 1 ? ticks : [least, most];
+  const within = (factors: readonly number[]): number[] => {
+    const ticks: number[] = [];
+    for (let power = Math.floor(Math.log10(least)); power <= Math.log10(most); power += 1)
+      for (const factor of factors) ticks.push(factor * 10 ** power);
+    return ticks.filter((tick) => tick >= least * 0.999 && tick <= most * 1.001);
+  };
+  return Math.log10(most / least) > 1.7 ? within([1]) : within([1, 2, 5]);
 }
 
 function even(least: number, most: number): number[] {

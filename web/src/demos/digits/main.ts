@@ -119,7 +119,7 @@ async function main(kernels: Kernels): Promise<void> {
     return { row, fill };
   });
   let drawing: Uint8Array | null = null;
-  const drawPad = pad(ui.pad, () => {
+  const drawPad = pad(ui.pad, ui.here, () => {
     drawing = asDigit(drawPad.ink(), drawPad.side, digits.small);
     if (drawing) chosen = drawing;
     guess();

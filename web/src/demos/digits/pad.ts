@@ -1,5 +1,5 @@
 /** A square to draw into, by pointer or keys. */
-import { tone } from "../../look/palette";
+import { FONT, tone } from "../../look/palette";
 import { surface } from "../surface";
 
 const INK = 112;
@@ -12,12 +12,13 @@ export interface Pad {
   clear(): void;
 }
 
-export function pad(label: string, changed: () => void): Pad {
+export function pad(label: string, hint: string, changed: () => void): Pad {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = INK;
   const pen = canvas.getContext("2d", { willReadFrequently: true })!;
   pen.lineWidth = 9;
   pen.lineCap = pen.lineJoin = "round";
+  let empty = true;
   let at: { x: number; y: number } | null = null;
   let keys: { x: number; y: number; down: boolean } | null = null;
 
@@ -30,6 +31,12 @@ export function pad(label: string, changed: () => void): Pad {
     c.fillStyle = tone("--ink");
     c.fillRect(0, 0, width, height);
     c.globalCompositeOperation = "source-over";
+    if (empty) {
+      c.fillStyle = tone("--muted");
+      c.font = `${width / 14}px ${FONT}`;
+      c.textAlign = "center";
+      c.fillText(hint, width / 2, height / 2);
+    }
     if (!keys) return;
     c.strokeStyle = tone("--link");
     c.lineWidth = 2;
@@ -41,6 +48,7 @@ export function pad(label: string, changed: () => void): Pad {
   shown.element.classList.add("pad");
 
   const stroke = (from: { x: number; y: number }, to: { x: number; y: number }): void => {
+    empty = false;
     pen.beginPath();
     pen.moveTo(from.x, from.y);
     pen.lineTo(to.x + 0.01, to.y);
@@ -73,6 +81,7 @@ export function pad(label: string, changed: () => void): Pad {
   for (const end of ["pointerup", "pointercancel"] as const) shown.element.addEventListener(end, () => (at = null));
   const clear = (): void => {
     pen.clearRect(0, 0, INK, INK);
+    empty = true;
     keys = null;
     shown.redraw();
     changed();
