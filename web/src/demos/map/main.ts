@@ -18,6 +18,7 @@ type By = "pixels" | "network";
 const LESSONS = 420; // batches of 32 for the network
 const LAST = 700; // steps of a layout
 const HALF = SIDE / 2;
+const MOST = 3000; // digits on the map
 const COLORS = ["#2272d0", "#e06d30", "#1ca583", "#c04f9e", "#7a3ff0", "#8c6238", "#c9a400", "#d6404a", "#5f8f2f", "#5d7f9e"];
 
 async function main(kernels: Kernels): Promise<void> {
@@ -29,10 +30,10 @@ async function main(kernels: Kernels): Promise<void> {
   const optimiser = new Optimiser(net.parameters, "adam", 0.003);
   let lessons = 0;
   let by: By = "pixels";
-  let count = Math.min(1000, digits.labels.length);
+  let count = 1000;
   let perplexity = 25;
   // Digits that the network does not learn from come first: the map shows what it makes of new ones, too.
-  const shown = [...Array(digits.labels.length).keys()].reverse();
+  const shown = [...Array(digits.labels.length).keys()].reverse().slice(0, MOST);
   const labels = (): number[] => shown.slice(0, count).map((at) => digits.labels[at]!);
 
   let features: Float32Array | null = null;
@@ -287,7 +288,7 @@ async function main(kernels: Kernels): Promise<void> {
   page.bar.append(runButton(loop, page.announce), button(ui.again, () => begin(false)), numbers.element);
   page.view.append(map.element);
   const legend = h("ul", { class: "legend", "aria-label": ui.legend }, ...COLORS.map((color, digit) => h("li", {}, h("span", { style: `background: ${color}` }), String(digit))));
-  const sizes = [300, 600, 1000, 1797, 3000].filter((size) => size <= digits.labels.length);
+  const sizes = [300, 600, 1000, 1797, 3000].filter((size) => size <= shown.length);
   page.side.append(
     h("div", { class: "card" }, choices<By>(ui.by, [["pixels", ui.pixels], ["network", ui.network]], by, (value) => {
       by = value;
