@@ -67,7 +67,7 @@ def check(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, *how: Any) 
     assert untouched(around_gb)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.data())
 def test_convolution(data: st.DataObject) -> None:
     def draw(most: int, least: int = 1) -> int:

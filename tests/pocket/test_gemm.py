@@ -13,7 +13,7 @@ SIZES = st.sampled_from([1, 2, 3, 5, 8, 9, 16, 17, 31, 33, 48, 50, 100]) | st.in
 DTYPES = st.sampled_from([torch.float32, torch.float64])
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     SIZES,
     SIZES,

@@ -47,6 +47,15 @@ enum { DT_BOOL, DT_U8, DT_I32, DT_I64, DT_F32, DT_F64 };
 #define UNROLL _Pragma("GCC unroll 32")
 #endif
 
+/* Around functions that no inner loop waits for: where a download counts, small rather than quick. */
+#if defined(__wasm__)
+#define COLD_BEGIN _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
+#define COLD_END _Pragma("clang attribute pop")
+#else
+#define COLD_BEGIN
+#define COLD_END
+#endif
+
 INLINE u32 bits_f32(f32 x) {
   u32 b;
   __builtin_memcpy(&b, &x, 4);

@@ -52,24 +52,36 @@ INLINE i64 lies_as_planes(const hp_conv *d) { return !(d->ph | d->pw) && d->sh =
 #define SLACK (TILE_VECTORS * WIDE) /* numbers that a tile may read behind the last plane */
 
 static void F(fill_planes)(const hp_conv *d, const planes_shape *g, i64 channels, const REAL *x, REAL *plane) {
+  const place pitch = (place)g->pitch, step = (place)d->sw;
   for (i64 c = 0; c < channels; c++, x += d->h * d->w)
     for (i64 py = 0; py < d->sh; py++)
       for (i64 px = 0; px < d->sw; px++) {
-        i64 begin = smaller(steps_to(d->pw - px, d->sw), g->pitch);
-        i64 end = larger(begin, smaller(steps_to(d->w + d->pw - px, d->sw), g->pitch));
-        for (i64 row = 0; row < g->height; row++, plane += g->pitch) {
+        place begin = (place)smaller(steps_to(d->pw - px, d->sw), g->pitch);
+        place end = (place)larger(begin, smaller(steps_to(d->w + d->pw - px, d->sw), g->pitch));
+        for (i64 row = 0; row < g->height; row++, plane += pitch) {
           i64 y = row * d->sh + py - d->ph, inside = y >= 0 && y < d->h;
           const REAL *line = x + y * d->w + px - d->pw;
-          i64 from = inside ? begin : g->pitch, to = inside ? end : g->pitch;
-          for (i64 i = 0; i < from; i++) plane[i] = 0;
-          if (d->sw == 1)
-            for (i64 i = from; i < to; i++) plane[i] = line[i];
+          place from = inside ? begin : pitch, to = inside ? end : pitch, i = 0;
+          for (; i < from; i++) plane[i] = 0;
+          if (step == 1) {
+            for (; i + WIDE <= to; i += WIDE) F(store)(plane + i, F(load)(line + i));
+            for (; i < to; i++) plane[i] = line[i];
+          } else if (step == 2)
+            for (; i < to; i++) plane[i] = line[2 * i];
           else
-            for (i64 i = from; i < to; i++) plane[i] = line[i * d->sw];
-          for (i64 i = to; i < g->pitch; i++) plane[i] = 0;
+            for (; i < to; i++) plane[i] = line[i * step];
+          for (; i < pitch; i++) plane[i] = 0;
         }
       }
-  for (i64 i = 0; i < SLACK; i++) plane[i] = 0;
+  for (place i = 0; i < SLACK; i++) plane[i] = 0;
+}
+
+/* to[0..n] = from, to[n..end] = 0. */
+INLINE void F(copy_and_clear)(place n, place end, const REAL *from, REAL *to) {
+  place i = 0;
+  for (; i + WIDE <= n; i += WIDE) F(store)(to + i, F(load)(from + i));
+  for (; i < n; i++) to[i] = from[i];
+  for (; i < end; i++) to[i] = 0;
 }
 
 /* A rectangle of results: rows and columns, in a source of `pitch` columns, and where they go. */
@@ -118,10 +130,10 @@ static void F(correlate)(i64 m, i64 k, const REAL *weights, const place *offset,
         for (i64 y = 0; y < t->rows; y++) {
           const REAL *line = spare + r * total * WIDE + y * row_length;
           REAL *out = channel + r * t->out_channel + y * t->out_row;
-          if (t->out_step == 1)
-            for (i64 x = 0; x < t->columns; x++) out[x] = line[x];
-          else
-            for (i64 x = 0; x < t->columns; x++) out[x * t->out_step] = line[x];
+          place x = 0, columns = (place)t->columns, step = (place)t->out_step;
+          if (step == 1)
+            for (; x + WIDE <= columns; x += WIDE) F(store)(out + x, F(load)(line + x));
+          for (; x < columns; x++) out[x * step] = line[x];
         }
   }
 }
@@ -215,10 +227,8 @@ API void F(hp_conv2d_backward_input)(const hp_conv *d, const REAL *gy, const REA
       const REAL *lines = gy + (i * d->oc + group * g.og) * d->oh * d->ow;
       for (i64 o = 0; o < g.og; o++) {
         for (i64 l = 0; l < g.reach; l++) *plane++ = 0;
-        for (i64 y = 0; y < d->oh; y++, lines += d->ow, plane += g.pitch) {
-          for (i64 l = 0; l < d->ow; l++) plane[l] = lines[l];
-          for (i64 l = d->ow; l < g.pitch; l++) plane[l] = 0;
-        }
+        for (i64 y = 0; y < d->oh; y++, lines += d->ow, plane += g.pitch)
+          F(copy_and_clear)((place)d->ow, (place)g.pitch, lines, plane);
         for (i64 l = d->oh * g.pitch; l < g.plane; l++) *plane++ = 0;
       }
       for (i64 l = 0; l < SLACK; l++) plane[l] = 0;
@@ -283,29 +293,22 @@ API void F(hp_conv2d_backward_weight)(const hp_conv *d, const REAL *x, const REA
         F(fill_planes)(d, &g, g.cg, x + ((first + i) * d->c + group * g.cg) * d->h * d->w, planes + i * w.image);
         const REAL *from = gy + ((first + i) * d->oc + group * g.og) * pixels;
         if (gb)
-          for (i64 o = 0; o < g.og; o++) {
-            REAL part[WIDE] = {0};
-            i64 p = 0;
-            for (; p + WIDE <= pixels; p += WIDE)
-              for (i64 l = 0; l < WIDE; l++) part[l] += from[o * pixels + p + l];
-            for (; p < pixels; p++) part[0] += from[o * pixels + p];
-            for (i64 l = 1; l < WIDE; l++) part[0] += part[l];
-            gb[group * g.og + o] += part[0];
-          }
+          for (i64 o = 0; o < g.og; o++)
+            gb[group * g.og + o] += F(sum)(from + o * pixels, pixels);
         if (w.copied)
           for (i64 o = 0; o < g.og; o++) {
             REAL *to = lines + (i * g.og + o) * w.rows * w.length, *end = to + w.rows * w.length;
             for (i64 y = 0; y < d->oh; y++, from += d->ow) {
               i64 next = smaller(w.rows == 1 ? g.pitch : w.length, end - to);
-              for (i64 l = 0; l < d->ow; l++) to[l] = from[l];
-              for (i64 l = d->ow; l < next; l++) to[l] = 0;
+              F(copy_and_clear)((place)d->ow, (place)next, from, to);
               to += next;
             }
             while (to < end) *to++ = 0;
           }
       }
       i64 channel = w.copied ? w.rows * w.length : pixels, row = w.copied ? w.length : d->ow;
-      F(runs) runs = {images, w.rows, w.length, (w.copied ? g.og : d->oc) * channel, row, w.image, g.pitch};
+      F(runs) runs = {(place)images,  (place)w.rows, (place)w.length, (place)((w.copied ? g.og : d->oc) * channel),
+                      (place)row, (place)w.image, (place)g.pitch};
       const REAL *left = w.copied ? lines : gy + (first * d->oc + group * g.og) * pixels;
       F(all_dots)(g.og, g.k, &runs, left, channel, planes, offset, 1, gw + group * g.og * g.k, g.k);
     }

@@ -1,14 +1,19 @@
-/* What exists for float32 and float64 alike. pocket.c includes this twice, with REAL and WIDE (lanes of a vector) set. */
+/* What exists for float32 and float64 alike. pocket.c includes this twice, with REAL, the
+ * integer of its size WHOLE, and the lanes of a vector WIDE set. */
 
 #define F(name) CAT(name, CAT(_, REAL))
 #include "tile.h"
 #include "gemm.h"
 #include "conv.h"
 #include "pool.h"
+#include "small.h"
+COLD_BEGIN
 #include "loss.h"
 #include "norm.h"
 #include "layers.h"
 #include "optim.h"
+COLD_END
 #undef F
 #undef REAL
+#undef WHOLE
 #undef WIDE

@@ -45,7 +45,7 @@ API i64 F(hp_gemm_work)(void) {
 }
 
 static void F(gemm_of_rows)(i64 m, i64 n, i64 k, REAL alpha, const REAL *a, i64 lda, const REAL *b, i64 ldb, REAL *c, i64 ldc) {
-  F(runs) runs = {1, 1, k / WIDE * WIDE, 0, 0, 0, 0};
+  F(runs) runs = {1, 1, (place)(k / WIDE * WIDE), 0, 0, 0, 0};
   place offset[64];
   for (i64 j = 0; j < n; j += 60) {
     i64 columns = smaller(60, n - j);

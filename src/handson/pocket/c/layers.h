@@ -1,24 +1,32 @@
 /* Cells of recurrent networks, attention, embedding, sampling on a grid, and small things that are done often. */
 
-INLINE REAL F(sigmoid)(REAL x) { return 1 / (1 + CAT(EXP_, REAL)(-x)); }
+NOINLINE void F(sigmoid_row)(i64 count, REAL *x) {
+  const place n = (place)count;
+  INDEPENDENT for (place i = 0; i < n; i++) x[i] = 1 / (1 + CAT(EXP_, REAL)(-x[i]));
+}
+NOINLINE void F(tanh_row)(i64 count, REAL *x) {
+  const place n = (place)count;
+  INDEPENDENT for (place i = 0; i < n; i++) x[i] = CAT(TANH_, REAL)(x[i]);
+}
 
 /* One step of a GRU. of_x = x Wi' + bi and of_h = h Wh' + bh are (batch, 3 hidden): reset, update, new, as PyTorch orders them.
  * kept: (batch, 4 hidden), for backward. */
 API void F(hp_gru_cell_forward)(i64 batch, i64 hidden, const REAL *of_x, const REAL *of_h, const REAL *h, REAL *next, REAL *kept) {
-  for (i64 b = 0; b < batch; b++, of_x += 3 * hidden, of_h += 3 * hidden, kept += 4 * hidden, h += hidden, next += hidden)
-    INDEPENDENT for (i64 i = 0; i < hidden; i++) {
-      REAL r = F(sigmoid)(of_x[i] + of_h[i]), z = F(sigmoid)(of_x[hidden + i] + of_h[hidden + i]), m = of_h[2 * hidden + i];
-      REAL n = CAT(TANH_, REAL)(of_x[2 * hidden + i] + r * m);
-      kept[i] = r, kept[hidden + i] = z, kept[2 * hidden + i] = n, kept[3 * hidden + i] = m;
-      next[i] = n + z * (h[i] - n);
-    }
+  for (i64 b = 0; b < batch; b++, of_x += 3 * hidden, of_h += 3 * hidden, kept += 4 * hidden, h += hidden, next += hidden) {
+    REAL *r = kept, *z = kept + hidden, *n = kept + 2 * hidden, *m = kept + 3 * hidden;
+    for (i64 i = 0; i < 2 * hidden; i++) r[i] = of_x[i] + of_h[i];
+    F(sigmoid_row)(2 * hidden, r);
+    for (i64 i = 0; i < hidden; i++) m[i] = of_h[2 * hidden + i], n[i] = of_x[2 * hidden + i] + r[i] * m[i];
+    F(tanh_row)(hidden, n);
+    for (i64 i = 0; i < hidden; i++) next[i] = n[i] + z[i] * (h[i] - n[i]);
+  }
 }
 /* The gradients of of_x, of_h and (its direct part) h. */
 API void F(hp_gru_cell_backward)(i64 batch, i64 hidden, const REAL *g, const REAL *kept, const REAL *h, REAL *g_of_x, REAL *g_of_h,
                                  REAL *gh) {
   for (i64 b = 0; b < batch; b++, g_of_x += 3 * hidden, g_of_h += 3 * hidden, kept += 4 * hidden, h += hidden, g += hidden,
            gh += hidden)
-    INDEPENDENT for (i64 i = 0; i < hidden; i++) {
+    for (i64 i = 0; i < hidden; i++) {
       REAL r = kept[i], z = kept[hidden + i], n = kept[2 * hidden + i], m = kept[3 * hidden + i];
       REAL gn = g[i] * (1 - z) * (1 - n * n), gz = g[i] * (h[i] - n) * z * (1 - z), gr = gn * m * r * (1 - r);
       g_of_x[i] = g_of_h[i] = gr, g_of_x[hidden + i] = g_of_h[hidden + i] = gz;
@@ -30,20 +38,23 @@ API void F(hp_gru_cell_backward)(i64 batch, i64 hidden, const REAL *g, const REA
 /* One step of an LSTM. gates = x Wi' + bi + h Wh' + bh is (batch, 4 hidden): input, forget, cell, output. kept: (batch,
  * 5 hidden), for backward. */
 API void F(hp_lstm_cell_forward)(i64 batch, i64 hidden, const REAL *gates, const REAL *c, REAL *next_h, REAL *next_c, REAL *kept) {
-  for (i64 b = 0; b < batch; b++, gates += 4 * hidden, kept += 5 * hidden, c += hidden, next_h += hidden, next_c += hidden)
-    INDEPENDENT for (i64 k = 0; k < hidden; k++) {
-      REAL i = F(sigmoid)(gates[k]), f = F(sigmoid)(gates[hidden + k]), g = CAT(TANH_, REAL)(gates[2 * hidden + k]);
-      REAL o = F(sigmoid)(gates[3 * hidden + k]), cell = f * c[k] + i * g, t = CAT(TANH_, REAL)(cell);
-      kept[k] = i, kept[hidden + k] = f, kept[2 * hidden + k] = g, kept[3 * hidden + k] = o, kept[4 * hidden + k] = t;
-      next_c[k] = cell, next_h[k] = o * t;
-    }
+  for (i64 b = 0; b < batch; b++, gates += 4 * hidden, kept += 5 * hidden, c += hidden, next_h += hidden, next_c += hidden) {
+    REAL *i = kept, *f = kept + hidden, *g = kept + 2 * hidden, *o = kept + 3 * hidden, *t = kept + 4 * hidden;
+    for (i64 k = 0; k < 4 * hidden; k++) kept[k] = gates[k];
+    F(sigmoid_row)(2 * hidden, i);
+    F(tanh_row)(hidden, g);
+    F(sigmoid_row)(hidden, o);
+    for (i64 k = 0; k < hidden; k++) t[k] = next_c[k] = f[k] * c[k] + i[k] * g[k];
+    F(tanh_row)(hidden, t);
+    for (i64 k = 0; k < hidden; k++) next_h[k] = o[k] * t[k];
+  }
 }
 /* The gradients of gates and c. */
 API void F(hp_lstm_cell_backward)(i64 batch, i64 hidden, const REAL *g_next_h, const REAL *g_next_c, const REAL *kept, const REAL *c,
                                   REAL *g_gates, REAL *gc) {
   for (i64 b = 0; b < batch; b++, g_gates += 4 * hidden, kept += 5 * hidden, c += hidden, g_next_h += hidden, g_next_c += hidden,
            gc += hidden)
-    INDEPENDENT for (i64 k = 0; k < hidden; k++) {
+    for (i64 k = 0; k < hidden; k++) {
       REAL i = kept[k], f = kept[hidden + k], g = kept[2 * hidden + k], o = kept[3 * hidden + k], t = kept[4 * hidden + k];
       REAL of_c = g_next_c[k] + g_next_h[k] * o * (1 - t * t);
       g_gates[k] = of_c * g * i * (1 - i), g_gates[hidden + k] = of_c * c[k] * f * (1 - f);
@@ -85,7 +96,7 @@ API void F(hp_attention_forward)(i64 batch, i64 lq, i64 lk, i64 e, i64 ev, const
         i64 nothing = 1;
         for (i64 i = 0; i < lk; i++) nothing &= s[i] == -INF(REAL);
         if (nothing) most = 0;
-        INDEPENDENT for (i64 i = 0; i < lk; i++) s[i] = CAT(EXP_, REAL)(s[i] - most);
+        F(exp_row)(lk, s, most, s);
         REAL total = F(sum)(s, lk), factor = nothing ? 0 : 1 / total;
         for (i64 i = 0; i < lk; i++) s[i] *= factor;
         log_total[b * lq + q0 + r] = nothing ? INF(REAL) : most + CAT(LOG_, REAL)(total);
@@ -111,7 +122,7 @@ API void F(hp_attention_backward)(i64 batch, i64 lq, i64 lk, i64 e, i64 ev, cons
       for (i64 r = 0; r < rows; r++) {
         REAL of_row = log_total[b * lq + q0 + r], *row = p + r * lk;
         REAL common = F(sum_of_products)(g + r * ev, y + (b * lq + q0 + r) * ev, ev);
-        INDEPENDENT for (i64 i = 0; i < lk; i++) row[i] = CAT(EXP_, REAL)(row[i] - of_row);
+        F(exp_row)(lk, row, of_row, row);
         for (i64 i = 0; i < lk; i++) gp[r * lk + i] = row[i] * (gp[r * lk + i] - common);
       }
       F(hp_gemm)(1, 0, lk, ev, rows, 1, p, lk, g, ev, 1, gv + b * lk * ev, ev, free);
@@ -209,49 +220,3 @@ API void F(hp_grid_sample_backward)(i64 n, i64 c, i64 h, i64 w, i64 oh, i64 ow, 
   F(sample)(n, c, h, w, oh, ow, nearest, padding, align, x, grid, 0, gy, gx, ggrid);
 }
 
-/* y (outer, c, inner) += bias (c); then, if `relu`, what is below 0 becomes 0. */
-API void F(hp_add_bias)(i64 outer, i64 c, i64 inner, const REAL *bias, i64 relu, REAL *y) {
-  for (i64 o = 0; o < outer; o++) {
-    if (inner == 1) {
-      INDEPENDENT for (i64 k = 0; k < c; k++) {
-        REAL value = y[k] + bias[k];
-        y[k] = relu && value < 0 ? 0 : value;
-      }
-      y += c;
-    } else
-      for (i64 k = 0; k < c; k++, y += inner)
-        INDEPENDENT for (i64 i = 0; i < inner; i++) {
-          REAL value = y[i] + bias[k];
-          y[i] = relu && value < 0 ? 0 : value;
-        }
-  }
-}
-/* gb (c) = the sum of gy (outer, c, inner) over all else. */
-API void F(hp_bias_backward)(i64 outer, i64 c, i64 inner, const REAL *gy, REAL *gb) {
-  for (i64 k = 0; k < c; k++) gb[k] = 0;
-  for (i64 o = 0; o < outer; o++, gy += c * inner)
-    if (inner == 1)
-      for (i64 k = 0; k < c; k++) gb[k] += gy[k];
-    else
-      for (i64 k = 0; k < c; k++) gb[k] += F(sum)(gy + k * inner, inner);
-}
-
-/* y = max(x, 0), NaN stays; in place too. */
-API void F(hp_relu_forward)(i64 n, const REAL *x, REAL *y) {
-  INDEPENDENT for (i64 i = 0; i < n; i++) y[i] = x[i] < 0 ? 0 : x[i];
-}
-/* gx = gy where y (or x) is above 0; in place too. */
-API void F(hp_relu_backward)(i64 n, const REAL *y, const REAL *gy, REAL *gx) {
-  INDEPENDENT for (i64 i = 0; i < n; i++) gx[i] = y[i] > 0 ? gy[i] : 0;
-}
-/* y += a x */
-API void F(hp_axpy)(i64 n, f64 a, const REAL *x, REAL *y) {
-  const REAL factor = (REAL)a;
-  INDEPENDENT for (i64 i = 0; i < n; i++) y[i] += factor * x[i];
-}
-/* *result = the sum of x[i] y[i] */
-API void F(hp_dot)(i64 n, const REAL *x, const REAL *y, REAL *result) {
-  f64 total = 0;
-  for (i64 i = 0; i < n; i += 4096) total += F(sum_of_products)(x + i, y + i, smaller(4096, n - i));
-  *result = (REAL)total;
-}

@@ -1,23 +1,9 @@
 /* Softmax and the losses on top of it. Arrays are (outer, classes, inner): the classes are `inner` numbers apart. */
 
-/* Sum and maximum of n neighbours, in lanes. */
-INLINE REAL F(sum)(const REAL *x, i64 n) {
-  REAL part[WIDE] = {0}, total = 0;
-  i64 i = 0;
-  for (; i + WIDE <= n; i += WIDE)
-    for (i64 l = 0; l < WIDE; l++) part[l] += x[i + l];
-  for (; i < n; i++) total += x[i];
-  for (i64 l = 0; l < WIDE; l++) total += part[l];
-  return total;
-}
-INLINE REAL F(sum_of_products)(const REAL *x, const REAL *y, i64 n) {
-  REAL part[WIDE] = {0}, total = 0;
-  i64 i = 0;
-  for (; i + WIDE <= n; i += WIDE)
-    for (i64 l = 0; l < WIDE; l++) part[l] += x[i + l] * y[i + l];
-  for (; i < n; i++) total += x[i] * y[i];
-  for (i64 l = 0; l < WIDE; l++) total += part[l];
-  return total;
+/* y = exp(x - shift). */
+NOINLINE void F(exp_row)(i64 count, const REAL *x, REAL shift, REAL *y) {
+  const place n = (place)count;
+  INDEPENDENT for (place i = 0; i < n; i++) y[i] = CAT(EXP_, REAL)(x[i] - shift);
 }
 
 #define COLUMNS 32 /* of inner, taken together */
@@ -28,7 +14,7 @@ API void F(hp_softmax_forward)(i64 logarithm, i64 outer, i64 classes, i64 inner,
     for (i64 o = 0; o < outer; o++, x += classes, y += classes) {
       REAL most = -INF(REAL);
       for (i64 c = 0; c < classes; c++) most = x[c] > most ? x[c] : most;
-      INDEPENDENT for (i64 c = 0; c < classes; c++) y[c] = CAT(EXP_, REAL)(x[c] - most);
+      F(exp_row)(classes, x, most, y);
       REAL total = F(sum)(y, classes);
       if (logarithm) {
         REAL log_total = CAT(LOG_, REAL)(total);
@@ -47,12 +33,12 @@ API void F(hp_softmax_forward)(i64 logarithm, i64 outer, i64 classes, i64 inner,
       for (i64 i = 0; i < n; i++) most[i] = -INF(REAL), total[i] = 0;
       for (i64 c = 0; c < classes; c++)
         for (i64 i = 0; i < n; i++) most[i] = x[c * inner + i0 + i] > most[i] ? x[c * inner + i0 + i] : most[i];
-      for (i64 c = 0; c < classes; c++)
-        INDEPENDENT for (i64 i = 0; i < n; i++) {
-          REAL e = CAT(EXP_, REAL)(x[c * inner + i0 + i] - most[i]);
-          y[c * inner + i0 + i] = e;
-          total[i] += e;
-        }
+      for (i64 c = 0; c < classes; c++) {
+        REAL *row = y + c * inner + i0;
+        for (i64 i = 0; i < n; i++) row[i] = x[c * inner + i0 + i] - most[i];
+        F(exp_row)(n, row, 0, row);
+        for (i64 i = 0; i < n; i++) total[i] += row[i];
+      }
       for (i64 i = 0; i < n; i++) total[i] = logarithm ? CAT(LOG_, REAL)(total[i]) : 1 / total[i];
       for (i64 c = 0; c < classes; c++)
         for (i64 i = 0; i < n; i++)
@@ -74,11 +60,14 @@ API void F(hp_softmax_backward)(i64 logarithm, i64 outer, i64 classes, i64 inner
             i64 at = c * inner + i0 + i;
             total[i] += logarithm ? gy[at] : gy[at] * y[at];
           }
-      for (i64 c = 0; c < classes; c++)
-        INDEPENDENT for (i64 i = 0; i < n; i++) {
-          i64 at = c * inner + i0 + i;
-          gx[at] = logarithm ? gy[at] - CAT(EXP_, REAL)(y[at]) * total[i] : y[at] * (gy[at] - total[i]);
-        }
+      for (i64 c = 0; c < classes; c++) {
+        i64 at = c * inner + i0;
+        if (logarithm) {
+          F(exp_row)(n, y + at, 0, gx + at);
+          for (i64 i = 0; i < n; i++) gx[at + i] = gy[at + i] - gx[at + i] * total[i];
+        } else
+          for (i64 i = 0; i < n; i++) gx[at + i] = y[at + i] * (gy[at + i] - total[i]);
+      }
     }
 }
 #undef COLUMNS
@@ -141,19 +130,15 @@ API void F(hp_cross_entropy_backward)(i64 outer, i64 classes, i64 inner, const R
   const REAL even = (REAL)(smoothing / (f64)classes), rest = (REAL)(1 - smoothing);
   REAL all = even * (REAL)classes;
   if (weight) all = even * F(sum)(weight, classes);
-  for (i64 o = 0; o < outer; o++, log_p += classes * inner, gx += classes * inner)
+  F(exp_row)(outer * classes * inner, log_p, 0, gx);
+  for (i64 o = 0; o < outer; o++, gx += classes * inner)
     for (i64 i = 0; i < inner; i++) {
       i64 t = target[o * inner + i];
       REAL factor = t == ignored ? 0 : g[(o * inner + i) * g_step] * (REAL)scale;
       REAL at_target = t == ignored ? 0 : rest * (weight ? weight[t] : 1), total = (at_target + all) * factor;
-      if (inner == 1 && !weight && even == 0) {
-        INDEPENDENT for (i64 c = 0; c < classes; c++) gx[c] = CAT(EXP_, REAL)(log_p[c]) * total;
-      } else
-        for (i64 c = 0; c < classes; c++)
-          gx[c * inner + i] =
-              CAT(EXP_, REAL)(log_p[c * inner + i]) * total - even * (weight ? weight[c] : 1) * factor;
+      for (i64 c = 0; c < classes; c++)
+        if (t == ignored) gx[c * inner + i] = 0;
+        else gx[c * inner + i] = gx[c * inner + i] * total - even * (weight ? weight[c] : 1) * factor;
       if (t != ignored) gx[t * inner + i] -= at_target * factor;
-      else
-        for (i64 c = 0; c < classes; c++) gx[c * inner + i] = 0;
     }
 }

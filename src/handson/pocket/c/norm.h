@@ -1,25 +1,24 @@
 /* Normalisations: over the batch, a layer, a group, and neighbouring channels. */
 
 /* Mean and mean square deviation of `runs` runs of n numbers, `apart` from each other. */
-INLINE void F(moments)(const REAL *x, i64 runs, i64 apart, i64 n, f64 *mean, f64 *variance) {
+NOINLINE void F(moments)(const REAL *x, i64 runs, i64 apart, i64 n, f64 *mean, f64 *variance) {
   f64 sum = 0, squares = 0;
   for (i64 r = 0; r < runs; r++) sum += F(sum)(x + r * apart, n);
   REAL middle = (REAL)(sum / (f64)(runs * n));
   f64 rest = 0; /* what rounding the mean left */
   for (i64 r = 0; r < runs; r++) {
     const REAL *p = x + r * apart;
-    REAL part[WIDE] = {0}, first[WIDE] = {0};
-    i64 i = 0;
-    for (; i + WIDE <= n; i += WIDE)
-      for (i64 l = 0; l < WIDE; l++) {
-        REAL d = p[i + l] - middle;
-        part[l] += d * d, first[l] += d;
-      }
-    for (; i < n; i++) {
-      REAL d = p[i] - middle;
-      part[0] += d * d, first[0] += d;
+    F(vec) part = {0}, first = {0};
+    place i = 0;
+    for (; i + WIDE <= n; i += WIDE) {
+      F(vec) d = F(load)(p + i) - middle;
+      part += d * d, first += d;
     }
-    for (i64 l = 0; l < WIDE; l++) squares += part[l], rest += first[l];
+    for (; i < n; i++) {
+      f64 d = p[i] - middle;
+      squares += d * d, rest += d;
+    }
+    for (int l = 0; l < WIDE; l++) squares += part[l], rest += first[l];
   }
   rest /= (f64)(runs * n);
   *mean = middle + rest;
@@ -27,16 +26,18 @@ INLINE void F(moments)(const REAL *x, i64 runs, i64 apart, i64 n, f64 *mean, f64
 }
 
 /* The sums of gy and of gy * (x - mean). */
-INLINE void F(gradient_sums)(const REAL *x, const REAL *gy, i64 runs, i64 apart, i64 n, REAL mean, f64 *sum, f64 *product) {
+NOINLINE void F(gradient_sums)(const REAL *x, const REAL *gy, i64 runs, i64 apart, i64 n, REAL mean, f64 *sum, f64 *product) {
   *sum = *product = 0;
   for (i64 r = 0; r < runs; r++) {
     const REAL *p = x + r * apart, *q = gy + r * apart;
-    REAL part[WIDE] = {0}, first[WIDE] = {0};
-    i64 i = 0;
-    for (; i + WIDE <= n; i += WIDE)
-      for (i64 l = 0; l < WIDE; l++) part[l] += q[i + l] * (p[i + l] - mean), first[l] += q[i + l];
-    for (; i < n; i++) part[0] += q[i] * (p[i] - mean), first[0] += q[i];
-    for (i64 l = 0; l < WIDE; l++) *product += part[l], *sum += first[l];
+    F(vec) part = {0}, first = {0};
+    place i = 0;
+    for (; i + WIDE <= n; i += WIDE) {
+      F(vec) g = F(load)(q + i);
+      part += g * (F(load)(p + i) - mean), first += g;
+    }
+    for (; i < n; i++) *product += q[i] * (p[i] - mean), *sum += q[i];
+    for (int l = 0; l < WIDE; l++) *product += part[l], *sum += first[l];
   }
 }
 
@@ -60,7 +61,9 @@ API void F(hp_batch_norm_forward)(i64 n, i64 c, i64 inner, const REAL *x, const 
     for (i64 i = 0; i < n; i++) {
       const REAL *from = x + (i * c + k) * inner;
       REAL *to = y + (i * c + k) * inner;
-      INDEPENDENT for (i64 l = 0; l < inner; l++) to[l] = (from[l] - middle) * w + b;
+      place l = 0, length = (place)inner;
+      for (; l + WIDE <= length; l += WIDE) F(store)(to + l, (F(load)(from + l) - middle) * w + b);
+      for (; l < length; l++) to[l] = (from[l] - middle) * w + b;
     }
   }
 }
@@ -78,8 +81,12 @@ API void F(hp_batch_norm_backward)(i64 n, i64 c, i64 inner, const REAL *x, const
     REAL of_x = training ? (REAL)(-product * scale[k] * scale[k] / count * w) : 0;
     REAL constant = training ? (REAL)(-sum / count * w) : 0, middle = mean[k];
     for (i64 i = 0; i < n; i++) {
-      i64 at = (i * c + k) * inner;
-      INDEPENDENT for (i64 l = 0; l < inner; l++) gx[at + l] = gy[at + l] * w + ((x[at + l] - middle) * of_x + constant);
+      const REAL *p = x + (i * c + k) * inner, *q = gy + (i * c + k) * inner;
+      REAL *to = gx + (i * c + k) * inner;
+      place l = 0, length = (place)inner;
+      for (; l + WIDE <= length; l += WIDE)
+        F(store)(to + l, F(load)(q + l) * w + ((F(load)(p + l) - middle) * of_x + constant));
+      for (; l < length; l++) to[l] = q[l] * w + ((p[l] - middle) * of_x + constant);
     }
   }
 }
@@ -161,6 +168,12 @@ API void F(hp_group_norm_backward)(i64 n, i64 c, i64 inner, i64 groups, const RE
   }
 }
 
+/* y = x^exponent, x > 0. */
+NOINLINE void F(powers)(i64 count, const REAL *x, REAL exponent, REAL *y) {
+  const place n = (place)count;
+  INDEPENDENT for (place i = 0; i < n; i++) y[i] = CAT(EXP_, REAL)(exponent * CAT(LOG_, REAL)(x[i]));
+}
+
 /* y = x / divisor^beta with divisor = k + alpha / size * the sum of x^2 over `size` neighbouring channels; kept for backward.
  * Source: A. Krizhevsky et al., ImageNet Classification with Deep Convolutional Neural Networks (2012), as PyTorch has it. */
 API void F(hp_local_response_norm_forward)(i64 n, i64 c, i64 inner, i64 size, f64 alpha, f64 beta, f64 k, const REAL *x, REAL *y,
@@ -172,10 +185,9 @@ API void F(hp_local_response_norm_forward)(i64 n, i64 c, i64 inner, i64 size, f6
       for (i64 l = 0; l < inner; l++) d[l] = 0;
       for (i64 other = from; other < to; other++)
         for (i64 l = 0; l < inner; l++) d[l] += x[other * inner + l] * x[other * inner + l];
-      INDEPENDENT for (i64 l = 0; l < inner; l++) {
-        d[l] = d[l] * (REAL)(alpha / (f64)size) + (REAL)k;
-        y[channel * inner + l] = x[channel * inner + l] * CAT(EXP_, REAL)((REAL)-beta * CAT(LOG_, REAL)(d[l]));
-      }
+      for (i64 l = 0; l < inner; l++) d[l] = d[l] * (REAL)(alpha / (f64)size) + (REAL)k;
+      F(powers)(inner, d, (REAL)-beta, y + channel * inner);
+      for (i64 l = 0; l < inner; l++) y[channel * inner + l] *= x[channel * inner + l];
     }
 }
 
@@ -187,15 +199,12 @@ API void F(hp_local_response_norm_backward)(i64 n, i64 c, i64 inner, i64 size, f
     for (i64 channel = 0; channel < c; channel++) {
       i64 from = larger(0, channel - (size - 1) / 2), to = smaller(c, channel + size / 2 + 1);
       REAL *g = gx + channel * inner;
-      for (i64 l = 0; l < inner; l++) g[l] = 0;
+      F(powers)(inner, divisor + channel * inner, (REAL)-beta, g);
+      for (i64 l = 0; l < inner; l++) g[l] *= gy[channel * inner + l];
       for (i64 other = from; other < to; other++)
         for (i64 l = 0; l < inner; l++) {
           i64 at = other * inner + l;
-          g[l] += gy[at] * y[at] / divisor[at];
+          g[l] -= factor * x[channel * inner + l] * (gy[at] * y[at] / divisor[at]);
         }
-      for (i64 l = 0; l < inner; l++) {
-        i64 at = channel * inner + l;
-        g[l] = gy[at] * CAT(EXP_, REAL)((REAL)-beta * CAT(LOG_, REAL)(divisor[at])) - factor * x[at] * g[l];
-      }
     }
 }

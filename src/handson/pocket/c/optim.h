@@ -1,14 +1,15 @@
 /* One step of an optimiser over n numbers, in one pass, as PyTorch 2 defines them (without foreach, capturable, differentiable). */
 
 /* momentum_buffer is null without momentum; `first`: it is not filled yet. */
-API void F(hp_sgd)(i64 n, REAL *p, const REAL *g, REAL *momentum_buffer, i64 first, f64 lr, f64 momentum, f64 dampening,
+API void F(hp_sgd)(i64 count, REAL *p, const REAL *g, REAL *momentum_buffer, i64 first, f64 lr, f64 momentum, f64 dampening,
                    f64 weight_decay, i64 nesterov, i64 maximize) {
   const REAL sign = maximize ? -1 : 1, decay = (REAL)weight_decay, m = (REAL)momentum, take = (REAL)(1 - dampening), step = (REAL)lr;
+  const place n = (place)count;
   if (!momentum_buffer) {
-    INDEPENDENT for (i64 i = 0; i < n; i++) p[i] -= step * (sign * g[i] + decay * p[i]);
+    INDEPENDENT for (place i = 0; i < n; i++) p[i] -= step * (sign * g[i] + decay * p[i]);
     return;
   }
-  INDEPENDENT for (i64 i = 0; i < n; i++) {
+  INDEPENDENT for (place i = 0; i < n; i++) {
     REAL d = sign * g[i] + decay * p[i];
     REAL b = first ? d : m * momentum_buffer[i] + take * d;
     momentum_buffer[i] = b;
@@ -17,13 +18,14 @@ API void F(hp_sgd)(i64 n, REAL *p, const REAL *g, REAL *momentum_buffer, i64 fir
 }
 
 /* Adam, and AdamW if `decoupled`. step counts from 1; most_square is null without amsgrad. */
-API void F(hp_adam)(i64 n, REAL *p, const REAL *g, REAL *mean, REAL *square, REAL *most_square, i64 step, f64 lr, f64 beta1, f64 beta2,
+API void F(hp_adam)(i64 count, REAL *p, const REAL *g, REAL *mean, REAL *square, REAL *most_square, i64 step, f64 lr, f64 beta1, f64 beta2,
                     f64 eps, f64 weight_decay, i64 decoupled, i64 maximize) {
+  const place n = (place)count;
   const f64 correction1 = 1 - POW_f64(beta1, (f64)step), correction2 = SQRT_f64(1 - POW_f64(beta2, (f64)step));
   const REAL sign = maximize ? -1 : 1, decay = (REAL)(decoupled ? 0 : weight_decay);
   const REAL keep = decoupled ? (REAL)(1 - lr * weight_decay) : 1, take1 = (REAL)(1 - beta1), keep2 = (REAL)beta2;
   const REAL take2 = (REAL)(1 - beta2), root = (REAL)(1 / correction2), rate = (REAL)(lr / correction1), e = (REAL)eps;
-  INDEPENDENT for (i64 i = 0; i < n; i++) {
+  INDEPENDENT for (place i = 0; i < n; i++) {
     REAL d = sign * g[i] + decay * p[i];
     REAL m = mean[i] + (d - mean[i]) * take1, s = square[i] * keep2 + d * d * take2;
     mean[i] = m, square[i] = s;

@@ -7,40 +7,70 @@ typedef struct {
 } hp_pool;
 #endif
 
-/* One tap of a row of windows: the result is the larger, or the last NaN, and where it lies. */
-INLINE void F(larger_of_row)(i64 from, i64 to, const REAL *line, const i64 step, i32 place_of_line, REAL *y, i32 *index) {
-  INDEPENDENT for (i64 i = from; i < to; i++) {
-    REAL value = line[i * step], best = y[i];
-    i32 better = (value > best) | (value != value);
-    y[i] = better ? value : best;
-    index[i] = better ? place_of_line + (i32)(i * step) : index[i];
+/* Four neighbouring results at once, in vectors of four whatever the machine has. */
+typedef REAL F(four) __attribute__((vector_size(4 * sizeof(REAL))));
+typedef REAL F(loose_four) __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+typedef WHOLE F(four_whole) __attribute__((vector_size(4 * sizeof(REAL))));
+
+INLINE F(four) F(every)(const REAL *p, place step) {
+  if (step == 1) return *(const F(loose_four) *)p;
+  if (step == 2) { /* nothing behind the last one is read */
+    F(four) a = *(const F(loose_four) *)p, b = *(const F(loose_four) *)(p + 3);
+    return __builtin_shufflevector(a, b, 0, 2, 5, 7);
   }
+  F(four) v = {p[0], p[step], p[2 * step], p[3 * step]};
+  return v;
 }
 
-/* y and the place (row * w + column) of each maximum in its plane. At equal values the first wins; NaN wins over all. */
+/* The windows of four results, of which all columns lie in the image: the largest values and their places. `line` is the first tap. */
+INLINE void F(largest_of_four)(const hp_pool *d, const place step, place rows, const REAL *line, i32 at, REAL *y, i32 *index) {
+  const place down = (place)(d->dh * d->w), right = (place)d->dw, columns = (place)d->kw;
+  F(four) best = F(every)(line, step);
+  F(four_whole) first = {at, at + (i32)step, at + 2 * (i32)step, at + 3 * (i32)step}, where = first;
+  for (place ky = 0; ky < rows; ky++)
+    for (place kx = 0; kx < columns; kx++) {
+      place o = ky * down + kx * right;
+      F(four) value = F(every)(line + o, step);
+      F(four_whole) better = (F(four_whole))(value > best) | (F(four_whole))(value != value);
+      best = (F(four))((better & (F(four_whole))value) | (~better & (F(four_whole))best));
+      where = (better & (first + (i32)o)) | (~better & where);
+    }
+  *(F(loose_four) *)y = best;
+  for (int l = 0; l < 4; l++) index[l] = (i32)where[l];
+}
+
+/* y and the place (row * w + column) of each maximum in its plane. At equal values the first wins; of NaN the last. */
 API void F(hp_max_pool2d_forward)(const hp_pool *d, const REAL *x, REAL *y, i32 *index) {
+  /* the results of which all columns lie in the image */
+  i64 inner = steps_to(d->pw, d->sw), outer = (d->w - 1 + d->pw - (d->kw - 1) * d->dw) / d->sw + 1;
+  if (d->w - 1 + d->pw < (d->kw - 1) * d->dw) outer = 0;
   for (i64 plane = 0; plane < d->planes; plane++, x += d->h * d->w)
     for (i64 oy = 0; oy < d->oh; oy++, y += d->ow, index += d->ow) {
-      i64 top = oy * d->sh - d->ph, first = top;
+      i64 first = oy * d->sh - d->ph, last = smaller(d->h, first + (d->kh - 1) * d->dh + 1);
       while (first < 0) first += d->dh;
-      for (i64 i = 0; i < d->ow; i++) {
-        i64 left = i * d->sw - d->pw;
-        while (left < 0) left += d->dw;
-        y[i] = -INF(REAL);
-        index[i] = (i32)(first * d->w + left);
-      }
-      for (i64 ky = 0; ky < d->kh; ky++) {
-        i64 row = top + ky * d->dh;
-        if (row < 0 || row >= d->h) continue;
-        for (i64 kx = 0; kx < d->kw; kx++) {
-          i64 shift = kx * d->dw - d->pw;
-          i64 from = smaller(steps_to(-shift, d->sw), d->ow), to = smaller(steps_to(d->w - shift, d->sw), d->ow);
-          const REAL *line = x + row * d->w + shift;
-          i32 at = (i32)(row * d->w + shift);
-          if (d->sw == 2) F(larger_of_row)(from, to, line, 2, at, y, index);
-          else if (d->sw == 1) F(larger_of_row)(from, to, line, 1, at, y, index);
-          else F(larger_of_row)(from, to, line, d->sw, at, y, index);
+      place rows = (place)((last - first + d->dh - 1) / d->dh);
+      for (i64 ox = 0; ox < d->ow;) {
+        i64 left = ox * d->sw - d->pw;
+        if (ox >= inner && ox + 4 <= smaller(outer, d->ow) && rows > 0) {
+          const REAL *line = x + first * d->w + left;
+          i32 at = (i32)(first * d->w + left);
+          if (d->sw == 2) F(largest_of_four)(d, 2, rows, line, at, y + ox, index + ox);
+          else if (d->sw == 1) F(largest_of_four)(d, 1, rows, line, at, y + ox, index + ox);
+          else F(largest_of_four)(d, (place)d->sw, rows, line, at, y + ox, index + ox);
+          ox += 4;
+          continue;
         }
+        i64 end = smaller(d->w, left + (d->kw - 1) * d->dw + 1);
+        while (left < 0) left += d->dw;
+        REAL best = -INF(REAL);
+        i64 where = first * d->w + left;
+        for (i64 row = first; row < last; row += d->dh)
+          for (i64 column = left; column < end; column += d->dw) {
+            REAL value = x[row * d->w + column];
+            if (value > best || value != value) best = value, where = row * d->w + column;
+          }
+        y[ox] = best, index[ox] = (i32)where;
+        ox++;
       }
     }
 }

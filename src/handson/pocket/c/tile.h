@@ -14,15 +14,16 @@ INLINE F(vec) F(all)(REAL x) {
   F(vec) zero = {0};
   return x - zero; /* which compilers know to be x, as x + 0 is not for -0 */
 }
+typedef WHOLE F(mask) __attribute__((vector_size(WIDE * sizeof(REAL)))); /* all bits, or none, of each lane */
 
-INLINE void F(spread)(const int R, const int V, i64 k, const REAL *a, const REAL *const *b, const place *offset, int from,
-                      const REAL *bias, REAL *const *c, i64 ldc) {
+INLINE void F(spread)(const int R, const int V, place k, const REAL *a, const REAL *const *b, const place *offset, int from,
+                      const REAL *bias, REAL *const *c, place ldc) {
   F(vec) tile[TILE_ROWS][TILE_VECTORS];
   UNROLL for (int r = 0; r < R; r++)
     UNROLL for (int v = 0; v < V; v++)
       tile[r][v] = from == FROM_C ? F(load)(c[v] + r * ldc) : F(all)(from == FROM_BIAS ? bias[r] : 0);
   const REAL *b0 = b[0], *b1 = V > 1 ? b[1] : b0, *b2 = V > 2 ? b[2] : b0;
-  for (i64 i = 0; i < k; i++, a += R) {
+  for (place i = 0; i < k; i++, a += R) {
     place o = offset[i];
     F(vec) x[TILE_VECTORS];
     x[0] = F(load)(b0 + o);
@@ -37,10 +38,9 @@ INLINE void F(spread)(const int R, const int V, i64 k, const REAL *a, const REAL
     UNROLL for (int v = 0; v < V; v++) F(store)(c[v] + r * ldc, tile[r][v]);
 }
 
-typedef void (*F(spread_kernel))(i64, const REAL *, const REAL *const *, const place *, int, const REAL *, REAL *const *, i64);
 #define SPREAD(R, V)                                                                                                       \
-  NOINLINE void F(spread_##R##_##V)(i64 k, const REAL *a, const REAL *const *b, const place *offset, int from,            \
-                                    const REAL *bias, REAL *const *c, i64 ldc) {                                          \
+  NOINLINE void F(spread_##R##_##V)(place k, const REAL *a, const REAL *const *b, const place *offset, int from,            \
+                                    const REAL *bias, REAL *const *c, place ldc) {                                        \
     F(spread)(R, V, k, a, b, offset, from, bias, c, ldc);                                                                  \
   }
 #define SPREAD_ROW(V) SPREAD(1, V) SPREAD(2, V) SPREAD(4, V)
@@ -63,7 +63,7 @@ INLINE i64 F(tile_rows)(i64 left) { return left >= TILE_ROWS ? TILE_ROWS : left 
 static void F(spread_tile)(i64 rows, i64 vectors, i64 k, const REAL *a, const REAL *const *b, const place *offset, int from,
                            const REAL *bias, REAL *const *c, i64 ldc) {
 #define CASE(R, V) \
-  case R * 4 + V: F(spread_##R##_##V)(k, a, b, offset, from, bias, c, ldc); return;
+  case R * 4 + V: F(spread_##R##_##V)((place)k, a, b, offset, from, bias, c, (place)ldc); return;
   switch (rows * 4 + vectors) {
     CASE(1, 1) CASE(2, 1) CASE(4, 1) CASE(1, 2) CASE(2, 2) CASE(4, 2)
 #if TILE_VECTORS > 2
@@ -79,28 +79,53 @@ static void F(spread_tile)(i64 rows, i64 vectors, i64 k, const REAL *a, const RE
 #undef CASE
 }
 
+/* The sum of n neighbours, and of their products. */
+NOINLINE REAL F(sum)(const REAL *x, i64 count) {
+  const place n = (place)count;
+  F(vec) part = {0};
+  place i = 0;
+  for (; i + WIDE <= n; i += WIDE) part += F(load)(x + i);
+  REAL total = 0;
+  for (; i < n; i++) total += x[i];
+  for (int l = 0; l < WIDE; l++) total += part[l];
+  return total;
+}
+NOINLINE REAL F(sum_of_products)(const REAL *x, const REAL *y, i64 count) {
+  const place n = (place)count;
+  F(vec) part = {0};
+  place i = 0;
+  for (; i + WIDE <= n; i += WIDE) part += F(load)(x + i) * F(load)(y + i);
+  REAL total = 0;
+  for (; i < n; i++) total += x[i] * y[i];
+  for (int l = 0; l < WIDE; l++) total += part[l];
+  return total;
+}
+
 /* What dots sums over: `blocks` blocks of `rows` rows of `length` numbers, a multiple of WIDE. */
 typedef struct {
-  i64 blocks, rows, length, a_block, a_row, b_block, b_row;
+  place blocks, rows, length, a_block, a_row, b_block, b_row;
 } F(runs);
 
-INLINE void F(dots)(const int R, const int S, const F(runs) *runs, const REAL *a, i64 lda, const REAL *b, const place *offset,
-                    REAL *sums) {
+INLINE void F(dots)(const int R, const int S, const F(runs) *runs, const REAL *a, place lda, const REAL *b,
+                    const place *offset, REAL *sums) {
   F(vec) tile[8][8];
   UNROLL for (int r = 0; r < R; r++)
     UNROLL for (int s = 0; s < S; s++) tile[r][s] = F(all)(0);
-  for (i64 block = 0; block < runs->blocks; block++)
-    for (i64 row = 0; row < runs->rows; row++) {
-      const REAL *ra = a + block * runs->a_block + row * runs->a_row, *rb = b + block * runs->b_block + row * runs->b_row;
-      for (i64 p = 0; p < runs->length; p += WIDE) {
+  const place length = runs->length, rows = runs->rows, a_row = runs->a_row, b_row = runs->b_row;
+  place o[8];
+  UNROLL for (int s = 0; s < S; s++) o[s] = offset[s];
+  for (place block = 0; block < runs->blocks; block++, a += runs->a_block, b += runs->b_block) {
+    const REAL *ra = a, *rb = b;
+    for (place row = 0; row < rows; row++, ra += a_row, rb += b_row)
+      for (place p = 0; p < length; p += WIDE) {
         F(vec) left[8];
         UNROLL for (int r = 0; r < R; r++) left[r] = F(load)(ra + r * lda + p);
         UNROLL for (int s = 0; s < S; s++) {
-          F(vec) right = F(load)(rb + offset[s] + p);
+          F(vec) right = F(load)(rb + o[s] + p);
           UNROLL for (int r = 0; r < R; r++) tile[r][s] += left[r] * right;
         }
       }
-    }
+  }
   UNROLL for (int r = 0; r < R; r++)
     UNROLL for (int s = 0; s < S; s++) {
       REAL lanes[WIDE];
@@ -112,7 +137,7 @@ INLINE void F(dots)(const int R, const int S, const F(runs) *runs, const REAL *a
 }
 
 #define DOTS(R, S)                                                                                                         \
-  NOINLINE void F(dots_##R##_##S)(const F(runs) * runs, const REAL *a, i64 lda, const REAL *b, const place *offset,       \
+  NOINLINE void F(dots_##R##_##S)(const F(runs) * runs, const REAL *a, place lda, const REAL *b, const place *offset,     \
                                   REAL *sums) {                                                                            \
     F(dots)(R, S, runs, a, lda, b, offset, sums);                                                                          \
   }
@@ -136,7 +161,7 @@ DOTS(1, 5)
 #define DOT_COLUMNS(n) (((n) + 4) / 5 * 5 <= ((n) + 3) / 4 * 4 ? (((n) + 4) / 5 * 5 <= ((n) + 2) / 3 * 3 ? 5 : 3) : (((n) + 3) / 4 * 4 <= ((n) + 2) / 3 * 3 ? 4 : 3))
 #endif
 
-static void F(dots_tile)(i64 rows, i64 columns, const F(runs) * runs, const REAL *a, i64 lda, const REAL *b,
+static void F(dots_tile)(i64 rows, i64 columns, const F(runs) * runs, const REAL *a, place lda, const REAL *b,
                          const place *offset, REAL *sums) {
 #define CASE(R, S) \
   case R * 8 + S: F(dots_##R##_##S)(runs, a, lda, b, offset, sums); return;
@@ -161,7 +186,7 @@ static void F(all_dots)(i64 rows, i64 columns, const F(runs) * runs, const REAL 
       place o[8];
       REAL sums[64];
       for (i64 i = 0; i < width; i++) o[i] = offset[smaller(s + i, columns - 1)];
-      F(dots_tile)(step, width, runs, a + r * lda, lda, b, o, sums);
+      F(dots_tile)(step, width, runs, a + r * lda, (place)lda, b, o, sums);
       for (i64 i = 0; i < step; i++)
         for (i64 j = 0; j < width && s + j < columns; j++) out[(r + i) * ldo + s + j] += alpha * sums[i * width + j];
     }
