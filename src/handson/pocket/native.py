@@ -20,7 +20,7 @@ BUILT = Path(__file__).parent / "built"
 
 FLAGS = (
     *("-std=gnu11", "-O3", "-ffreestanding", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"),
-    *("-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-Wall", "-Wno-unknown-pragmas"),
+    *("-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-Wall", "-Wno-unknown-pragmas", "-Wno-psabi"),
 )
 """What every build of the source is compiled with."""
 

@@ -47,15 +47,6 @@ enum { DT_BOOL, DT_U8, DT_I32, DT_I64, DT_F32, DT_F64 };
 #define UNROLL _Pragma("GCC unroll 32")
 #endif
 
-/* Around functions that no inner loop waits for: where a download counts, small rather than quick. */
-#if defined(__wasm__)
-#define COLD_BEGIN _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
-#define COLD_END _Pragma("clang attribute pop")
-#else
-#define COLD_BEGIN
-#define COLD_END
-#endif
-
 INLINE u32 bits_f32(f32 x) {
   u32 b;
   __builtin_memcpy(&b, &x, 4);
@@ -80,7 +71,11 @@ INLINE f64 from_bits_f64(u64 b) {
 INLINE i64 smaller(i64 a, i64 b) { return a < b ? a : b; }
 INLINE i64 larger(i64 a, i64 b) { return a > b ? a : b; }
 
-/* What compilers call by themselves, where no libc is linked. wasm has instructions for both. */
+#if defined(_WIN32)
+API int _fltused = 0; /* what Windows' linker looks for where there are floats */
+#endif
+
+/* What compilers call by themselves, where no libc is linked. wasm has instructions for it. */
 #if !defined(__wasm__)
 #if defined(__clang__)
 #define LIBC __attribute__((used, visibility("hidden"), no_builtin))
@@ -98,6 +93,10 @@ LIBC void *memset(void *to, int value, __SIZE_TYPE__ n) {
   while (n--) *t++ = (u8)value;
   return to;
 }
+#if defined(__APPLE__)
+LIBC void bzero(void *to, __SIZE_TYPE__ n) { memset(to, 0, n); }
+LIBC void __bzero(void *to, __SIZE_TYPE__ n) { memset(to, 0, n); }
+#endif
 LIBC void *memmove(void *to, const void *from, __SIZE_TYPE__ n) {
   u8 *t = (u8 *)to;
   const u8 *f = (const u8 *)from;

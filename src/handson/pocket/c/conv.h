@@ -66,7 +66,7 @@ static void F(fill_planes)(const hp_conv *d, const planes_shape *g, i64 channels
           if (step == 1) {
             for (; i + WIDE <= to; i += WIDE) F(store)(plane + i, F(load)(line + i));
             for (; i < to; i++) plane[i] = line[i];
-          } else if (step == 2)
+          } else if (!SMALL && step == 2)
             for (; i < to; i++) plane[i] = line[2 * i];
           else
             for (; i < to; i++) plane[i] = line[i * step];

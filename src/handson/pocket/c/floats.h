@@ -1,5 +1,6 @@
 /* What exists for float32 and float64 alike. pocket.c includes this twice, with REAL, the
- * integer of its size WHOLE, and the lanes of a vector WIDE set. */
+ * integer of its size WHOLE, the lanes of a vector WIDE, and
+ * SMALL (whether few bytes of code count more than speed) set. */
 
 #define F(name) CAT(name, CAT(_, REAL))
 #include "tile.h"
@@ -7,13 +8,12 @@
 #include "conv.h"
 #include "pool.h"
 #include "small.h"
-COLD_BEGIN
 #include "loss.h"
 #include "norm.h"
 #include "layers.h"
 #include "optim.h"
-COLD_END
 #undef F
 #undef REAL
 #undef WHOLE
 #undef WIDE
+#undef SMALL

@@ -4,30 +4,26 @@
 #include "cpu.h"
 #include "vecmath.h"
 
-#if __has_include("elementwise.h")
-COLD_BEGIN
 #include "elementwise.h"
 #include "reduce.h"
 #include "index.h"
 #include "random.h"
-COLD_END
-#endif
-COLD_BEGIN
 #include "half.h"
-COLD_END
 
 #define REAL f32
 #define WHOLE i32
 #define WIDE LANES
+#define SMALL 0
 #include "floats.h"
 
-COLD_BEGIN
-#if defined(__wasm__)
-#undef INDEPENDENT
-#define INDEPENDENT
-#endif
 #define REAL f64
 #define WHOLE i64
 #define WIDE (LANES / 2)
+#if defined(__wasm__) /* in a page, float64 is there for exercises that compare: fewer bytes count more than speed */
+#define SMALL 1
+#undef INDEPENDENT
+#define INDEPENDENT
+#else
+#define SMALL 0
+#endif
 #include "floats.h"
-COLD_END

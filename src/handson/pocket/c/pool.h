@@ -54,8 +54,8 @@ API void F(hp_max_pool2d_forward)(const hp_pool *d, const REAL *x, REAL *y, i32 
         if (ox >= inner && ox + 4 <= smaller(outer, d->ow) && rows > 0) {
           const REAL *line = x + first * d->w + left;
           i32 at = (i32)(first * d->w + left);
-          if (d->sw == 2) F(largest_of_four)(d, 2, rows, line, at, y + ox, index + ox);
-          else if (d->sw == 1) F(largest_of_four)(d, 1, rows, line, at, y + ox, index + ox);
+          if (!SMALL && d->sw == 2) F(largest_of_four)(d, 2, rows, line, at, y + ox, index + ox);
+          else if (!SMALL && d->sw == 1) F(largest_of_four)(d, 1, rows, line, at, y + ox, index + ox);
           else F(largest_of_four)(d, (place)d->sw, rows, line, at, y + ox, index + ox);
           ox += 4;
           continue;

@@ -43,7 +43,11 @@ INLINE void F(spread)(const int R, const int V, place k, const REAL *a, const RE
                                     const REAL *bias, REAL *const *c, place ldc) {                                        \
     F(spread)(R, V, k, a, b, offset, from, bias, c, ldc);                                                                  \
   }
+#if SMALL
+#define SPREAD_ROW(V) SPREAD(1, V) SPREAD(4, V)
+#else
 #define SPREAD_ROW(V) SPREAD(1, V) SPREAD(2, V) SPREAD(4, V)
+#endif
 SPREAD_ROW(1)
 SPREAD_ROW(2)
 #if TILE_VECTORS > 2
@@ -58,14 +62,17 @@ SPREAD(8, 3)
 #endif
 
 /* The rows of the next tile, when so many are left. */
-INLINE i64 F(tile_rows)(i64 left) { return left >= TILE_ROWS ? TILE_ROWS : left >= 4 ? 4 : left >= 2 ? 2 : 1; }
+INLINE i64 F(tile_rows)(i64 left) { return left >= TILE_ROWS ? TILE_ROWS : left >= 4 ? 4 : left >= 2 && !SMALL ? 2 : 1; }
 
 static void F(spread_tile)(i64 rows, i64 vectors, i64 k, const REAL *a, const REAL *const *b, const place *offset, int from,
                            const REAL *bias, REAL *const *c, i64 ldc) {
 #define CASE(R, V) \
   case R * 4 + V: F(spread_##R##_##V)((place)k, a, b, offset, from, bias, c, (place)ldc); return;
   switch (rows * 4 + vectors) {
-    CASE(1, 1) CASE(2, 1) CASE(4, 1) CASE(1, 2) CASE(2, 2) CASE(4, 2)
+    CASE(1, 1) CASE(4, 1) CASE(1, 2) CASE(4, 2)
+#if !SMALL
+    CASE(2, 1) CASE(2, 2)
+#endif
 #if TILE_VECTORS > 2
     CASE(1, 3) CASE(2, 3) CASE(4, 3)
 #endif
@@ -150,6 +157,11 @@ DOTS(1, 4)
 DOTS(1, 5)
 DOTS(1, 6)
 #define DOT_COLUMNS(n) (((n) + 4) / 5 * 5 < ((n) + 5) / 6 * 6 ? (((n) + 4) / 5 * 5 < ((n) + 3) / 4 * 4 ? 5 : 4) : (((n) + 3) / 4 * 4 < ((n) + 5) / 6 * 6 ? 4 : 6))
+#elif SMALL
+#define DOT_ROWS 2
+DOTS(2, 4)
+DOTS(1, 4)
+#define DOT_COLUMNS(n) 4
 #else
 #define DOT_ROWS 2
 DOTS(2, 3)
@@ -168,6 +180,8 @@ static void F(dots_tile)(i64 rows, i64 columns, const F(runs) * runs, const REAL
   switch (rows * 8 + columns) {
 #if TILE_ROWS > 4
     CASE(4, 4) CASE(4, 5) CASE(4, 6) CASE(1, 4) CASE(1, 5) CASE(1, 6)
+#elif SMALL
+    CASE(2, 4) CASE(1, 4)
 #else
     CASE(2, 3) CASE(2, 4) CASE(2, 5) CASE(1, 3) CASE(1, 4) CASE(1, 5)
 #endif
@@ -195,3 +209,5 @@ static void F(all_dots)(i64 rows, i64 columns, const F(runs) * runs, const REAL 
 #undef SPREAD
 #undef SPREAD_ROW
 #undef DOTS
+#undef DOT_ROWS
+#undef DOT_COLUMNS

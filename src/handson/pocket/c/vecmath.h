@@ -156,7 +156,7 @@ INLINE f64 cos_series(f64 r) {
   sum = sum * z + 1.0 / 24.0;
   return 1 - (0.5 * z - z * z * sum);
 }
-INLINE f64 sin_cos_f64(f64 x, i32 shift) {
+MATH_f64 f64 sin_cos_f64(f64 x, i32 shift) {
   f64 r;
   i32 n = quarter_turns(x, &r) + shift;
   f64 value = n & 1 ? cos_series(r) : sin_series(r);
