@@ -202,8 +202,7 @@ def start(send: Send, gives_way: bool, may_go_on: MayGoOn) -> Session:
     home.mkdir(parents=True, exist_ok=True)
     os.chdir(home)
     builtins.input = _no_input
-    if hasattr(pocket, "install"):
-        pocket.install()
+    pocket.install()
     return session
 
 

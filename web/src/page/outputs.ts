@@ -19,6 +19,7 @@ export interface Surroundings {
 
 const CHECK = "application/vnd.handson.check+json"; // an exercise's result
 const FIGURES = "application/vnd.handson.figures+json"; // what a lesson reports
+const SEE_ABOVE = "Not yet: see above."; // of lab/exercises.py, where the message was shown already
 const MOST_LINES = 400; // of a stream; earlier ones are folded away
 
 export class Outputs {
@@ -134,6 +135,7 @@ function markCheck(place: HTMLElement, { passed }: { passed: boolean }): void {
 function drawError(place: HTMLElement, error: PythonError): void {
   const teaching = error.ename === "NotYet" || error.ename === "NoPhoto" || error.ename === "AssetMissing";
   place.classList.toggle("teaching", teaching);
+  place.hidden = error.traceback === SEE_ABOVE; // the result stands there
   place.replaceChildren(h("pre", {}, error.traceback.trimEnd()));
   if (error.full) place.append(h("details", {}, h("summary", {}, TEXTS.wholeTraceback), h("pre", {}, error.full.trimEnd())));
 }
