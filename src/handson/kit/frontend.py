@@ -53,16 +53,27 @@ def _digest(web: Path) -> str:
     return digest.hexdigest()
 
 
-def _build(say: Say) -> None:
+def packages(say: Say = lambda _: None) -> str:
+    """Bring the packages that `web/package-lock.json` names, where they are not there yet; returns npm's path.
+
+    Raises HandsonError where there is no npm, or it fails.
+    """
     npm = shutil.which("npm")
     if npm is None:
         raise HandsonError(
             "The front end of the lesson page is not built, and there is no npm to build it with.", _NODE
         )
-    lock, installed = CHECKOUT / "package-lock.json", CHECKOUT / "node_modules" / ".package-lock.json"
-    if not installed.is_file() or installed.stat().st_mtime < lock.stat().st_mtime:
+    lock = hashlib.sha256((CHECKOUT / "package-lock.json").read_bytes()).hexdigest()
+    stamp = CHECKOUT / "node_modules" / ".handson-lock"
+    if not stamp.is_file() or stamp.read_text(encoding="ascii") != lock:
         say("getting the packages of the front end (npm ci)")
         _run([npm, "ci", "--no-audit", "--no-fund"])
+        stamp.write_text(lock, encoding="ascii")
+    return npm
+
+
+def _build(say: Say) -> None:
+    npm = packages(say)
     say("building the front end (npm run build)")
     _run([npm, "run", "build", "--silent"])
 

@@ -110,11 +110,11 @@ export class Outputs {
 
 /** A text with its carriage returns and backspaces carried out, as a terminal does. */
 export function overwritten(text: string): string {
-  if (!/[\r\b]/.test(text)) return text;
+  if (!/[\r\x08]/.test(text)) return text;
   return text.replace(/\r+\n/g, "\n").split("\n").map((line) => {
     let shown = "";
     for (const piece of line.split("\r")) shown = piece + shown.slice(piece.length);
-    while (/[^\b]\b/.test(shown)) shown = shown.replace(/[^\b]\b/, "");
+    while (/[^\x08]\x08/.test(shown)) shown = shown.replace(/[^\x08]\x08/, "");
     return shown;
   }).join("\n");
 }

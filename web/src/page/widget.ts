@@ -84,7 +84,7 @@ export function drawWidget(place: HTMLElement, widget: WidgetState, tell: Tell):
 
 /** The module's `render`. Its `export default` becomes a return: pages from file:// can import no module. */
 async function moduleOf(source: string): Promise<Render> {
-  const body = source.replace(/^export\s+default\s+/m, "return ");
+  const body = source.replace(/^\s*export\s+default\s+/m, "return ");
   const exported = (await new Function(body)()) as { render: Render } | (() => Promise<{ render: Render }>);
   return (typeof exported === "function" ? await exported() : exported).render;
 }
