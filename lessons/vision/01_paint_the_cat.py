@@ -11,7 +11,7 @@
 #   picture: paint_the_cat.gif
 #   picture_alt: A cat's portrait appears out of a gray square, first as blurred patches of color, then hair by hair.
 #   assets: [cat]
-#   tiers: [laptop, room, image]
+#   tiers: [page, laptop, room, image]
 #   agenda: [60, 120]
 #   author: The handson maintainers
 #   covers:

@@ -11,7 +11,7 @@
 #   picture: what_is_in_this_photo.png
 #   picture_alt: Eight photos with the name that a network gave each. None is what you would say; among them cats taken for other things.
 #   assets: [cat, cats, more-cats, squeezenet-1.1, squeezenet-1.0, squeezenet-compressed, imagenet-names]
-#   tiers: [laptop, room, image]
+#   tiers: [page, laptop, room, image]
 #   agenda: [60, 120]
 #   author: The handson maintainers
 #   covers:

@@ -11,7 +11,7 @@
 #   picture: what_does_it_see.png
 #   picture_alt: Sixteen square paintings in four rows, one row for each layer, shallow to deep, from woven patterns over scales and eyes to whole animals and things.
 #   assets: [cat, squeezenet-1.1, imagenet-names]
-#   tiers: [laptop, room, image]
+#   tiers: [page, laptop, room, image]
 #   agenda: [60, 120]
 #   author: The handson maintainers
 #   covers:

@@ -11,7 +11,7 @@
 #   picture: twenty_photos.png
 #   picture_alt: A wall of 32 photos, sorted from the surest cat to the surest dog, each with what the network says and how sure it is; mistakes are framed.
 #   assets: [squeezenet-1.1, cats, dogs, fashion-mnist]
-#   tiers: [laptop, room, image]
+#   tiers: [page, laptop, room, image]
 #   agenda: [60, 120]
 #   author: The handson maintainers
 #   covers:

@@ -11,7 +11,7 @@
 #   picture: dream.gif
 #   picture_alt: A temple above a lake. As we come closer it grows eyes, then snouts and fur, until dogs fill the picture.
 #   assets: [squeezenet-1.1]
-#   tiers: [laptop, room, image]
+#   tiers: [page, laptop, room, image]
 #   agenda: [60, 120]
 #   author: The handson maintainers
 #   covers:

@@ -180,9 +180,7 @@ def checked(tmp_path: Path, lesson: str) -> Report:
     if shutil.which("chromedriver") is None:
         pytest.skip("no chromedriver here: install it (Debian: chromium-driver) to check lessons in the page")
     catalog = catalog_in(tmp_path / "workshop", lesson)
-    (report,) = check_in_page(
-        catalog, catalog.lessons, "embedded", seeds=1, files={}, index={}, out=tmp_path / "checked", say=print
-    )
+    (report,) = check_in_page(catalog, catalog.lessons, "embedded", seeds=1, out=tmp_path / "checked", say=print)
     return report
 
 

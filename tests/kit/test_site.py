@@ -13,6 +13,7 @@ from PIL import Image
 
 from handson.errors import HandsonError
 from handson.kit import frontend, site
+from handson.kit.carried import Carried
 from handson.kit.site import build_site, markdown
 from handson.lessons.catalog import read_catalog
 from handson.workshop import read_workshop
@@ -120,21 +121,29 @@ def test_an_older_site_is_replaced_and_anything_else_is_left_alone(
 @pytest.mark.usefixtures("front")
 def test_assets_are_packed_and_named_for_python(make_workshop: Make, tmp_path: Path) -> None:
     catalog = read_catalog(read_workshop(make_workshop(ON_PAGE)))
-    built = build_site(catalog, tmp_path / "site", files={"digits": {"/assets/a": b"a" * 9, "/assets/b": b"b"}})
+    files = {"digits": {"assets/a": b"a" * 9, "assets/b": b"b"}}
+    take = Carried(files, {"digits": {"files": {}}}, {"add": ("digits",)})
+    built = build_site(catalog, tmp_path / "site", take=take)
     about = content_of(built.index)
-    assert about["files"] == {"digits": {"/assets/a": "digits-0", "/assets/b": "digits-1"}}
+    assert about["files"] == {"digits": {"/assets/assets/a": "digits-0", "/assets/assets/b": "digits-1"}}
+    assert about["texts"] == {"/home/learner/.handson/assets.json": '{"digits": {"files": {}}}'}
+    (card,) = about["lessons"]  # type: ignore[misc]
+    assert card["assets"] == ["digits"]
     assert set(about["resources"]) >= {"digits-0", "digits-1", "handson.zip"}  # type: ignore[call-overload]
 
 
 def test_the_modules_that_come_along_are_those_that_lessons_import() -> None:
-    with zipfile.ZipFile(io.BytesIO(site._own_modules())) as archive:
+    with zipfile.ZipFile(io.BytesIO(site._own_modules(with_networks=False))) as archive:
         names = archive.namelist()
     assert {"handson/__init__.py", "handson/lab/__init__.py", "handson/page/session.py"} <= set(names)
     assert not [
         name
         for name in names
-        if name.startswith(("handson/cli", "handson/kit", "handson/lessons")) or name.endswith(".pyc")
+        if name.startswith(("handson/cli", "handson/kit", "handson/lessons")) or name.endswith((".pyc", ".webp"))
     ]
+    assert not [name for name in names if "/zoo/weights/" in name]
+    with zipfile.ZipFile(io.BytesIO(site._own_modules(with_networks=True))) as archive:
+        assert "handson/lab/zoo/weights/cifar-robust.safetensors" in archive.namelist()
 
 
 def test_the_card_of_an_animation_is_its_last_frame() -> None:

@@ -17,6 +17,14 @@ def read(root: Path) -> Lesson:
     return read_lesson(root / "lessons" / "numbers" / "01_add.py")
 
 
+def test_the_page_may_promise_less_where_it_carries_less(make_workshop: MakeWorkshop) -> None:
+    plain, less = (read(make_workshop(*edit)) for edit in ((), (("    full:", "    page: sum >= 3\n#     full:"),)))
+    for lesson, wanted in ((plain, "sum >= 4"), (less, "sum >= 3")):
+        assert [str(target) for target in lesson.contract.targets("full", "page")] == [wanted]
+        assert [str(target) for target in lesson.contract.targets("embedded", "page")] == ["sum >= 4"]
+        assert [str(target) for target in lesson.contract.targets("full")] == ["sum >= 4"]
+
+
 def test_a_lesson_has_its_contract_its_cells_and_their_lines(make_workshop: MakeWorkshop) -> None:
     lesson = read(make_workshop())
     assert (lesson.track, lesson.number, lesson.name) == ("numbers", 1, "add")
@@ -46,7 +54,7 @@ def test_an_exercise_is_solved_a_stub_or_the_solution_alone(make_workshop: MakeW
         ("#   minutes: 5\n", "", "minutes: this key is missing."),
         ("#   minutes: 5", "#   minutes: none", "01_add.py:5: minutes:"),
         ("full: sum >= 4", "full: sum is four", "a target is written like 'accuracy >= 0.99'"),
-        ("full: sum >= 4", "whole: sum >= 4", "target.whole: unknown key. Valid keys: embedded, full."),
+        ("full: sum >= 4", "whole: sum >= 4", "target.whole: unknown key. Valid keys: embedded, full, page."),
         ("picture: sum.png", "picture: ../sum.png", "01_add.py:11: picture:"),
         ("tiers: [laptop]", "tiers: [moon]", "'page', 'laptop', 'room' or 'image'"),
         ("title: Add", "title: Add: two", "01_add.py:3: the header is not valid YAML"),

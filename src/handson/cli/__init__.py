@@ -295,9 +295,7 @@ def _check_in_page(
     def told(text: str) -> None:
         say(f"· {text}")
 
-    return check_in_page(
-        catalog, lessons, data, seeds=seeds, files={}, index={}, out=to.resolve(), say=told, with_learner=learner
-    )
+    return check_in_page(catalog, lessons, data, seeds=seeds, out=to.resolve(), say=told, with_learner=learner)
 
 
 def _write_down(error: Exception) -> Path:

@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import quote
 
 from handson.kit.browser import chromium
-from handson.kit.site import Files, Site, build_site
+from handson.kit.carried import carried
+from handson.kit.site import Site, build_site
 from handson.lab.session import CHECK_VARIABLE, SEED_VARIABLE
 from handson.lessons.calibrate import slowdown
 from handson.lessons.catalog import Catalog
@@ -60,22 +61,22 @@ def check_in_page(
     data: Data,
     *,
     seeds: int,
-    files: Files,
-    index: Mapping[str, Any],
     out: Path,
     say: Say,
     with_learner: bool = True,
 ) -> list[Report]:
     """Run each of `lessons` in the page and report on every line of its contract.
 
-    files, index: the assets that the page carries (see `build_site`), none for the embedded data. The pictures are
-    stored in `out/<lesson>/page-<data>`. Raises HandsonError where there is no browser to run them in.
+    With `full` data the page carries what was fetched, with `embedded` what comes with handson. The pictures are stored
+    in `out/<lesson>/page-<data>`. Raises HandsonError where there is no browser to run them in.
     """
     with tempfile.TemporaryDirectory(prefix="handson-page-") as name:
         folder = Path(name)
+        here = [lesson for lesson in lessons if "page" in lesson.contract.tiers]
+        take = carried(here, catalog.manifest, fetched=data == "full")
         sites: dict[Version, Site] = {}
         for version in ("solved", "learner") if with_learner else ("solved",):
-            sites[version] = build_site(catalog, folder / version, version=version, files=files, index=index, say=say)
+            sites[version] = build_site(catalog, folder / version, version=version, take=take, say=say)
         return [
             _check(lesson, data, seeds, sites, folder, out / lesson.name / f"page-{data}", say) for lesson in lessons
         ]
@@ -109,7 +110,7 @@ def _check(
                 (out / "pictures" / name).write_bytes(content)
     report.pictures = sorted((out / "pictures").iterdir())
     report.promises.append(Kept("the solved lesson runs to its end", f"{seeds} of {seeds} seeds", kept=True))
-    report.promises += promises(lesson, data, report)
+    report.promises += promises(lesson, data, report, "page")
     if "learner" in sites:
         say(f"{lesson.name}: the learner's version, in the page")
         learner = run_in_page(sites["learner"], lesson, folder / f"{lesson.name}-learner", go_on=True, slow=before)

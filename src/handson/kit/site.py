@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -23,6 +23,7 @@ from PIL import Image, ImageOps
 import handson
 from handson import __version__
 from handson.errors import HandsonError
+from handson.kit.carried import Carried, carried
 from handson.kit.demos import packed_digits, with_digits
 from handson.kit.frontend import front_end
 from handson.kit.packing import Folder
@@ -41,7 +42,9 @@ HOME = "/home/learner"
 CACHE = "/assets"
 _ROOMS = ("lab", "page", "pocket")
 """Of handson, what comes along: what lessons import and what runs them."""
-_LEFT_OUT = (".pyc", ".c", ".h", ".so", ".dylib", ".dll", ".md")
+_LEFT_OUT = (".pyc", ".c", ".h", ".so", ".dylib", ".dll", ".md", ".jpg", ".webp")
+_SPARES_OURS = "squeezenet-1.1"
+"""The network that lessons prefer to those of ours."""
 _CARD = (640, 400)
 _TIERS = {"laptop": "on a laptop", "room": "in a room", "image": "in an image"}
 
@@ -68,21 +71,21 @@ def build_site(
     to: Path,
     *,
     version: Version = "learner",
-    files: Files | None = None,
-    index: Mapping[str, Any] | None = None,
+    take: Carried | None = None,
     say: Say = lambda _: None,
 ) -> Site:
     """Build the site of a workshop in folder `to`, which must be new, empty, or an older site.
 
-    files: what the lessons' assets are to Python in the page, and `index` the workspace's assets.json that names it;
-    without them every lesson takes its embedded data. Raises HandsonError where the folder holds something else, or the
-    front end is missing.
+    take: the assets to take along, if not all that were fetched (see `handson.kit.carried`). Raises HandsonError where
+    the folder holds something else, or the front end is missing.
     """
+    here = [lesson for lesson in catalog.lessons if "page" in lesson.contract.tiers]
+    take = take or _all_that_was_fetched(here, catalog, say)
+    files = {name: {f"{CACHE}/{path}": data for path, data in paths.items()} for name, paths in take.files.items()}
     front = front_end(say)
     _make_room(to)
     folder = Folder(to)
     say("writing the page")
-    here = [lesson for lesson in catalog.lessons if "page" in lesson.contract.tiers]
     site = {
         "name": catalog.workshop.name,
         "title": catalog.workshop.title,
@@ -91,18 +94,16 @@ def build_site(
             {"minutes": minutes, "title": agenda.title, "lessons": list(agenda.lessons)}
             for minutes, agenda in catalog.workshop.agendas.items()
         ],
-        "lessons": [_card(lesson, version, files or {}, folder) for lesson in catalog.lessons],
-        "demos": list(_demos(front, folder, (files or {}).get("mnist"))),
+        "lessons": [_card(lesson, version, take.by_lesson.get(lesson.name, ()), folder) for lesson in catalog.lessons],
+        "demos": list(_demos(front, folder, take.named("mnist"))),
         "worker": folder.hand_over("worker", (front / "worker.js").read_text(encoding="utf-8")),
         "vega": folder.write_named("vega", ".js", (front / "vega.js").read_bytes()),
         "resources": {name: folder.pack(name, (front / name).read_bytes()) for name in _PYTHON}
-        | {"handson.zip": folder.pack("handson", _own_modules())}
-        | {resource: folder.pack(resource, content) for resource, content in _resources(files or {})},
-        "files": {
-            asset: {path: f"{asset}-{n}" for n, path in enumerate(paths)} for asset, paths in (files or {}).items()
-        },
+        | {"handson.zip": folder.pack("handson", _own_modules(with_networks=_SPARES_OURS not in files))}
+        | {resource: folder.pack(resource, content) for resource, content in _resources(files)},
+        "files": {asset: {path: f"{asset}-{n}" for n, path in enumerate(paths)} for asset, paths in files.items()},
         "packages": ["handson.zip"],
-        "texts": {f"{HOME}/{INDEX.as_posix()}": json.dumps(index or {})},
+        "texts": {f"{HOME}/{INDEX.as_posix()}": json.dumps(dict(take.index))},
         "environment": {"HANDSON_CACHE": CACHE, "HANDSON_BACKEND": "pocket"},
     }
     folder.write("index.html", _html(site, front, folder))
@@ -115,6 +116,14 @@ def build_site(
 
 
 _PYTHON = ("pyodide.asm.wasm", "python_stdlib.zip")
+
+
+def _all_that_was_fetched(lessons: Sequence[Lesson], catalog: Catalog, say: Say) -> Carried:
+    say("making the lessons' data small")
+    take = carried(lessons, catalog.manifest)
+    for name, reason in take.left_out.items():
+        say(f"without {name}: {reason}")
+    return take
 
 
 def _make_room(to: Path) -> None:
@@ -139,7 +148,7 @@ def _make_room(to: Path) -> None:
         ) from None
 
 
-def _card(lesson: Lesson, version: Version, files: Files, folder: Folder) -> dict[str, Any]:
+def _card(lesson: Lesson, version: Version, assets: Sequence[str], folder: Folder) -> dict[str, Any]:
     contract = lesson.contract
     here = "page" in contract.tiers
     record = read_record(lesson)
@@ -155,7 +164,7 @@ def _card(lesson: Lesson, version: Version, files: Files, folder: Folder) -> dic
         "pictureAlt": contract.picture_alt,
         "here": here,
         "why": "" if here else f"Runs {_listed([_TIERS[tier] for tier in contract.tiers])}, not in this page.",
-        "assets": [name for name in contract.assets if name in files],
+        "assets": list(assets),
         "script": folder.hand_over(lesson.name, _content(lesson, version)) if here else "",
     }
 
@@ -220,8 +229,11 @@ def _demos(front: Path, folder: Folder, mnist: Mapping[str, bytes] | None) -> It
         yield {"title": demo["title"], "promise": demo["promise"], "path": path}
 
 
-def _own_modules() -> bytes:
-    """The zip of what lessons import of handson; always the same bytes for the same sources."""
+def _own_modules(with_networks: bool) -> bytes:
+    """The zip of what lessons import of handson; always the same bytes for the same sources.
+
+    Its photos, which only a browser can read there, come as an asset; its small networks where no larger one comes.
+    """
     source = Path(handson.__file__).parent
     chosen = [source / "__init__.py", source / "errors.py"]
     for room in _ROOMS:
@@ -230,7 +242,9 @@ def _own_modules() -> bytes:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # the whole is compressed once, when it is packed
         for path in sorted(chosen):
             name = f"handson/{path.relative_to(source).as_posix()}"
-            if not name.endswith(_LEFT_OUT) and "__pycache__" not in name and "/zoo/weights/" not in name:
+            if "/zoo/weights/" in name and not with_networks:
+                continue
+            if not name.endswith(_LEFT_OUT) and "__pycache__" not in name:
                 archive.writestr(zipfile.ZipInfo(name), path.read_bytes())
     return file.getvalue()
 

@@ -1,11 +1,15 @@
 """What a lesson imports beside torch: data, figures, live curves, checks. Plumbing only; the ideas stay in the lesson.
 
-Names are loaded when first used, so that `handson` itself starts without PyTorch.
+Names are loaded when first used, so that `handson` itself starts without PyTorch. Where HANDSON_BACKEND=pocket asks for
+handson.pocket, or PyTorch is not installed, `torch` is that to all of lab.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +29,14 @@ if TYPE_CHECKING:
     from handson.lab.things import Things, cifar10
     from handson.lab.two_kinds import Twenty, twenty, your_twenty
     from handson.lab.zooming import zoomable
+
+if os.environ.get("HANDSON_BACKEND", "").strip().lower() == "pocket" or (
+    "torch" not in sys.modules and importlib.util.find_spec("torch") is None
+):
+    # The one thing that lab asks of pocket: before any part of it says `import torch`.
+    from handson.pocket import install
+
+    install()
 
 _MODULES = {
     "bubble_chart": ("bubbles",),

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from handson.lab import front
 from handson.lab.photos import photo
 from handson.lab.places import INDEX, cache_dir, workspace
 
@@ -30,7 +31,8 @@ class Digits(NamedTuple):
     test_images: torch.Tensor
     test_labels: torch.Tensor
     full: bool
-    """True for MNIST (60,000 and 10,000), False for the embedded 8 × 8 digits, enlarged (1,437 and 360)."""
+    """True for MNIST (60,000 and 10,000, or fewer on the lesson page), False for the embedded 8 × 8 digits, enlarged
+    (1,437 and 360)."""
 
 
 def asset(name: str) -> dict[str, Path]:
@@ -56,6 +58,11 @@ def files_in(index: Mapping[str, Any], name: str) -> dict[str, Path]:
     return files
 
 
+def to_fetch(how: str) -> str:
+    """How to fetch what is not here; nothing on the lesson page, which has no terminal."""
+    return "" if front.on_page() else how
+
+
 def digits() -> Digits:
     """MNIST if it was fetched, otherwise the digits that come with handson, enlarged to 28 × 28; says which.
 
@@ -66,17 +73,19 @@ def digits() -> Digits:
     except AssetMissing:
         print(
             "Data: 1,797 small digits that come with handson. "
-            "`handson fetch mnist` in a terminal (12 MB) brings 70,000 real ones; then restart this lesson."
+            + to_fetch("`handson fetch mnist` in a terminal (12 MB) brings 70,000 real ones; then restart this lesson.")
         )
         return embedded_digits()
-    print("Data: MNIST, 60,000 handwritten digits to learn from and 10,000 to be tested on.")
-    return Digits(
+    data = Digits(
         read_idx(files["train-images-idx3-ubyte.gz"]),
         read_idx(files["train-labels-idx1-ubyte.gz"]).long(),
         read_idx(files["t10k-images-idx3-ubyte.gz"]),
         read_idx(files["t10k-labels-idx1-ubyte.gz"]).long(),
         full=True,
     )
+    learn, test = len(data.train_images), len(data.test_images)
+    print(f"Data: MNIST, {learn:,} handwritten digits to learn from and {test:,} to be tested on.")
+    return data
 
 
 def cat(size: int = 200) -> torch.Tensor:
@@ -89,7 +98,7 @@ def cat(size: int = 200) -> torch.Tensor:
     except AssetMissing:
         print(
             "Photo: Chelsea, the cat that comes with handson. "
-            "`handson fetch cat` in a terminal brings another portrait; then restart this lesson."
+            + to_fetch("`handson fetch cat` in a terminal brings another portrait; then restart this lesson.")
         )
         return sample_photo("chelsea", size)
     print("Photo: a tabby cat.")
@@ -107,7 +116,7 @@ def cat_photos(size: int = 320) -> list[torch.Tensor]:
     except AssetMissing:
         print(
             "Photos: twelve looks at one cat, Chelsea. "
-            "`handson fetch cat cats more-cats` in a terminal brings thirty cats; then restart this lesson."
+            + to_fetch("`handson fetch cat cats more-cats` in a terminal brings thirty cats; then restart this lesson.")
         )
         whole = sample_photo("chelsea", None)
         side, room = whole.shape[0], whole.shape[1] - whole.shape[0]
@@ -129,6 +138,8 @@ SAMPLES = ("astronaut.webp", "chelsea.webp", "china.jpg", "coffee.webp", "flower
 """Photos that come with handson: public domain or CC0, but china and flower (CC BY 2.0; see embedded/README.md)."""
 SAMPLES_ASSET = "sample-photos"
 """Where the lesson page keeps them, whose browser has read them before Python starts."""
+READY_MADE = "ready-made"
+"""Where the lesson page keeps what Pillow draws on a laptop."""
 
 
 def sample_photo(name: str, size: int | None = 512) -> torch.Tensor:
@@ -145,8 +156,11 @@ def sample_photo(name: str, size: int | None = 512) -> torch.Tensor:
 
 
 def embedded(file: str) -> bytes:
-    """A file of the data that comes with handson."""
-    return (importlib.resources.files("handson.lab") / "embedded" / file).read_bytes()
+    """A file of the data that comes with handson. Raises AssetMissing on a lesson page that was built without it."""
+    place = importlib.resources.files("handson.lab") / "embedded" / file
+    if not place.is_file():
+        raise AssetMissing(f"{file} was left out of this page.")
+    return place.read_bytes()
 
 
 def _index() -> dict[str, Any]:

@@ -19,8 +19,13 @@ _speed = 1.0
 
 
 def begin() -> None:
-    """Measure this laptop for a second or two and say what that means for the trainings of this lesson."""
+    """Measure this laptop for a second or two and say what that means for the trainings of this lesson.
+
+    Where `torch` is not PyTorch, that is said, too.
+    """
     global _speed
+    if torch.__name__ != "torch":
+        print("`torch` is handson.pocket here: PyTorch's names and ways in a small library, no PyTorch.")
     if being_checked():
         _speed = 1.0
         print("Planned for the reference laptop.")

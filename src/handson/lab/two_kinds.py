@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from handson.lab import front
-from handson.lab.data import AssetMissing, asset, read_idx
+from handson.lab.data import AssetMissing, asset, read_idx, to_fetch
 from handson.lab.drawings import KINDS, drawings
 from handson.lab.photos import NoPhoto, newest_first, photo, save_photo
 from handson.lab.places import workspace
@@ -57,7 +57,9 @@ def twenty(first: str, second: str) -> Twenty:
             raise
         print(
             f"Pictures: {first} and {second} drawn by a small program that comes with handson. "
-            f"`handson fetch {' '.join(wanted)}` in a terminal brings photographed ones; then restart this lesson."
+            + to_fetch(
+                f"`handson fetch {' '.join(wanted)}` in a terminal brings photographed ones; then restart this lesson."
+            )
         )
         return _together([drawings(name, _EACH + _MORE_DRAWN, seed=0) for name in names], names, drawn=True)
     print(f"Pictures: {first} and {second}, photographed; {_EACH} of each to learn from.")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from handson.errors import HandsonError
+from handson.lessons.backend import VARIABLE, backend, startup
 from handson.lessons.threads import PASSIVE_THREADS
 
 ADDRESS = "127.0.0.1"
@@ -95,7 +96,7 @@ def _answers(server: LabServer) -> bool:
 
 def start_server(workspace: Path, port: int, notebook: Path | None) -> tuple[LabServer, subprocess.Popen[bytes]]:
     """Start JupyterLab in `workspace`; what it says goes to a log (see `wait_until_ready`)."""
-    server = LabServer(port, secrets.token_urlsafe(24))
+    server, library = LabServer(port, secrets.token_urlsafe(24)), backend()
     folder = _jupyter_folder(workspace)
     settings = folder / "config" / "labconfig" / "default_setting_overrides.json"
     settings.parent.mkdir(parents=True, exist_ok=True)
@@ -118,6 +119,7 @@ def start_server(workspace: Path, port: int, notebook: Path | None) -> tuple[Lab
     variables = {
         **os.environ,
         **PASSIVE_THREADS,
+        VARIABLE: library,
         "JUPYTER_TOKEN": server.token,  # not on the command line, where others can read it
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_DATA_DIR": str(folder / "data"),
@@ -127,9 +129,20 @@ def start_server(workspace: Path, port: int, notebook: Path | None) -> tuple[Lab
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTER_PREFER_ENV_PATH": "1",
     }
+    _at_kernel_start(folder / "ipython", startup(library))
     with (folder / LOG).open("wb") as log:
         process = subprocess.Popen(command, env=variables, cwd=workspace, stdout=log, stderr=subprocess.STDOUT)
     return server, process
+
+
+def _at_kernel_start(ipython: Path, code: str) -> None:
+    """Have every kernel of this workspace run `code` before its first cell (a start-up file of IPython's profile)."""
+    file = ipython / "profile_default" / "startup" / "00-handson.py"
+    if code:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(code, encoding="utf-8")
+    else:
+        file.unlink(missing_ok=True)
 
 
 def wait_until_ready(

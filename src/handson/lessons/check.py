@@ -11,7 +11,7 @@ import os
 import shutil
 import statistics
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from handson.lab.places import cache_dir
 from handson.lab.reporting import FIGURES_MIME
 from handson.lab.session import CHECK_VARIABLE, SEED_VARIABLE
 from handson.lessons.calibrate import slowdown
-from handson.lessons.contract import CPU_SECONDS_PREFIX, Data
+from handson.lessons.contract import CPU_SECONDS_PREFIX, Data, Target, Tier
 from handson.lessons.records import read_record
 from handson.lessons.render import Version, render
 from handson.lessons.run import Limits, Run, run_notebook
@@ -183,18 +183,18 @@ def _stopped(run: Run) -> str:
     return ""
 
 
-def promises(lesson: Lesson, data: Data, report: Report) -> list[Kept]:
+def promises(lesson: Lesson, data: Data, report: Report, tier: Tier = "laptop") -> list[Kept]:
     """Figures, costs and picture of the contract, held against what `report` has measured in its runs."""
     return [
-        *_promised_figures(lesson, data, report),
+        *_promised_figures(lesson.contract.targets(data, tier), report),
         *_promised_costs(lesson, report),
         _promised_picture(lesson, report),
     ]
 
 
-def _promised_figures(lesson: Lesson, data: Data, report: Report) -> list[Kept]:
+def _promised_figures(targets: Iterable[Target], report: Report) -> list[Kept]:
     kept = []
-    for target in lesson.contract.targets(data):
+    for target in targets:
         values = [run.figures[target.figure] for run in report.runs if target.figure in run.figures]
         if len(values) < len(report.runs):
             reported = ", ".join(sorted(report.runs[0].figures)) or "nothing"

@@ -79,6 +79,8 @@ class TargetsByData(BaseModel):
 
     full: Targets = Field(min_length=1)
     embedded: Targets = Field(min_length=1)
+    page: Targets = ()
+    """In the lesson page, where that carries less than `full`; if there is none, `full` holds there too."""
 
 
 class Contract(BaseModel):
@@ -109,6 +111,8 @@ class Contract(BaseModel):
     covers: tuple[str, ...] = Field(min_length=1)
     """What a learner can do afterwards, in the learner's words."""
 
-    def targets(self, data: Data) -> tuple[Target, ...]:
-        """The promised figures with `data`."""
-        return self.target.full if data == "full" else self.target.embedded
+    def targets(self, data: Data, tier: Tier = "laptop") -> tuple[Target, ...]:
+        """The promised figures with `data`, in `tier`."""
+        if data == "embedded":
+            return self.target.embedded
+        return self.target.page or self.target.full if tier == "page" else self.target.full

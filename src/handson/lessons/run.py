@@ -21,6 +21,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
+from handson.lessons.backend import VARIABLE, backend, startup
 from handson.lessons.threads import thread_limits
 
 MB = 10**6
@@ -162,12 +163,13 @@ def run_notebook(
         resources={"metadata": {"path": str(folder)}},
     )
     run = Run(notebook, 0.0, 0.0, 0.0, network="no interface" if network_is_cut_off() else "Python sockets refused")
-    variables = {**os.environ, **thread_limits(limits.threads), **environment}
+    library = backend()
+    variables = {**os.environ, **thread_limits(limits.threads), VARIABLE: library, **environment}
     with client.setup_kernel(env=variables, cleanup_kc=True):
         process = psutil.Process(manager.provisioner.process.pid)  # type: ignore[union-attr]
         with contextlib.suppress(AttributeError):  # macOS has no affinity; the thread limits above hold there
             process.cpu_affinity(process.cpu_affinity()[: limits.threads])
-        client.kc.execute(_REFUSE_NETWORK, silent=True)  # type: ignore[union-attr]
+        client.kc.execute(_REFUSE_NETWORK + startup(library), silent=True)  # type: ignore[union-attr]
         watch = _Watch(process, limits.memory_mb)
         watch.start()
         wall, cpu = time.perf_counter(), _cpu_seconds(process)

@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from handson import pocket
 from handson.lab import front
+from handson.page.pictures import read_pictures
 
 _BATCH_SECONDS: Final = 0.1
 _BATCH_LETTERS: Final = 4_000
@@ -74,6 +75,8 @@ class Session:
             stream.begin()
         self._running = True
         try:
+            if sys.platform == "emscripten":
+                await read_pictures()
             value = await self._execute(code, name)
             if value is not None:
                 self.namespace["_"] = value
