@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +94,44 @@ def broadcast_pairs(
     return tuple(draw(cases(shape=s, dtypes=(k,), **named)) for s, k in zip(shapes, kinds, strict=True))  # type: ignore[return-value]
 
 
+SHAPES = ((), (1,), (5,), (0,), (2, 3), (3, 1), (3, 3), (0, 3), (2, 0), (2, 3, 4), (1, 2, 1, 3))
+"""Shapes with all that is special: no dimension, none or one element, lengths of one, several dimensions."""
+LAYOUTS = ("plain", "turned", "every other", "spread")
+
+
+def listed(text: str) -> list[str]:
+    """The expressions of a text, divided by lines and " | "."""
+    return [part.strip() for line in text.strip().splitlines() for part in line.split(" | ")]
+
+
+def computed(text: str) -> Callable[..., Any]:
+    """A function of a library `t` and tensors x, y, z, from an expression: so that a test is named as what it tests."""
+    function: Callable[..., Any] = eval(f"lambda t, x=None, y=None, z=None: {text}")
+    return function
+
+
+def example(
+    shape: Sequence[int], dtype: str = "float32", layout: str = "plain", *, seed: int = 0, requires_grad: bool = True
+) -> Case:
+    """A case of numbers drawn once: no two alike (so that no extreme is shared), none near 0."""
+    count = math.prod(shape)
+    dice = random.Random(seed)
+    if dtype in FLOATS:
+        values: list[Any] = [(k + 1) / count * 3 * dice.choice((-1, 1)) for k in range(count)]
+    else:
+        values = [k % 2 == 0 if dtype == "bool" else k - (dtype != "uint8") * count // 2 for k in range(count)]
+    dice.shuffle(values)
+    return Case(tuple(values), tuple(shape), dtype, layout, requires_grad and dtype in FLOATS)
+
+
+def examples(dtypes: Sequence[str] = ("float32",), shapes: Sequence[tuple[int, ...]] = SHAPES) -> Iterator[Case]:
+    """One of each shape, layout and dtype."""
+    for shape in shapes:
+        for layout in LAYOUTS:
+            for dtype in dtypes:
+                yield example(shape, dtype, layout)
+
+
 def as_torch(t: Any) -> torch.Tensor:
     """A tensor of pocket as one of PyTorch."""
     return torch.tensor(t.detach().numbers(), dtype=NAMES[t.dtype.name]).reshape(tuple(t.shape))
@@ -133,6 +172,7 @@ def agree(
     """`function(library, *tensors)` gives the same by both libraries, or both raise the same kind of error; then the
     gradients
     of a weighted sum of all results with respect to all inputs are the same as well."""
+    label = ", ".join(f"{x.dtype}{list(x.shape)} {x.layout}" for x in inputs if isinstance(x, Case))
     results, tensors = [], []
     for library in (pocket, torch):
         made = [x.make(library) if isinstance(x, Case) else x for x in inputs]
@@ -143,11 +183,11 @@ def agree(
             results.append(error)
     ours, theirs = results
     if isinstance(theirs, Exception):
-        assert isinstance(ours, type(theirs)), f"PyTorch raises {theirs!r}; pocket gives {ours!r}"
+        assert isinstance(ours, type(theirs)), f"{label}: PyTorch raises {theirs!r}; pocket gives {ours!r}"
         return
     if isinstance(ours, Exception):
-        raise AssertionError(f"pocket raises {ours!r}; PyTorch gives {theirs!r}") from ours
-    same(ours, theirs, tolerance=tolerance)
+        raise AssertionError(f"{label}: pocket raises {ours!r}; PyTorch gives {theirs!r}") from ours
+    same(ours, theirs, tolerance=tolerance, where=f"{label}: the result")
     outputs = [list(r) if isinstance(r, tuple | list) else [r] for r in results]
     wanted = [isinstance(t, torch.Tensor) and t.requires_grad for t in outputs[1]]
     if not gradients or not any(wanted):
@@ -164,4 +204,4 @@ def agree(
         if b.is_leaf and b.requires_grad:
             assert (a.grad is None) == (b.grad is None), f"input {k}: gradient {a.grad}, PyTorch: {b.grad}"
             if b.grad is not None:
-                same(a.grad, b.grad, tolerance=tolerance, where=f"the gradient of input {k}")
+                same(a.grad, b.grad, tolerance=tolerance, where=f"{label}: the gradient of input {k}")

@@ -847,7 +847,17 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:  # noqa
         result = to(spread, self.dtype)
         if result.requires_grad:
             self._record(result._node if result._node is not None else clone(result)._node)  # type: ignore[arg-type]
+        else:
+            _overwritten(self)
     return self
+
+
+def _overwritten(self: Tensor) -> None:
+    """Record that nothing of what it was is left: the gradient of that is 0."""
+    before = self._node
+    node = Node("CopyBackwards", (None,), lambda g: (g * 0,))
+    node.edges = (before,)
+    self._record(node)
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
@@ -855,8 +865,8 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     allow_in_place(self)
     fill(self, value.item() if isinstance(value, Tensor) else value)
     self._storage.version += 1
-    if self._node is not None:
-        self.detach_()
+    if recorded(self):
+        _overwritten(self)
     return self
 
 
@@ -873,7 +883,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
 
 def lerp_(self: Tensor, end: Tensor, weight: Any) -> Tensor:
     """`lerp` in place."""
-    return _in_place(self, lerp(self, end, weight))
+    return in_place(lerp)(self, end, weight)
 
 
 def addcmul_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:

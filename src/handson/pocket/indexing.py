@@ -77,9 +77,7 @@ def _parse(t: Tensor, index: Any) -> _Parsed:
             dim += 1
         elif isinstance(part, bool):
             view = shapes.unsqueeze(view, dim)
-            tensors[dim] = new((1 if part else 0,), int64)
-            fill(tensors[dim], 0)
-            dim += 1
+            dim = _take_truth(dim, part, tensors)
         elif _is_plain_int(part):
             if dim >= view.ndim:
                 raise IndexError(f"too many indices for tensor of dimension {t.ndim}")
@@ -87,6 +85,7 @@ def _parse(t: Tensor, index: Any) -> _Parsed:
         else:
             found = _as_indices(part)
             if found.dtype is bool_:
+                view = view if found.ndim else shapes.unsqueeze(view, dim)
                 dim = _take_mask(view, dim, found, tensors)
             elif (
                 isinstance(part, Tensor)
@@ -102,8 +101,17 @@ def _parse(t: Tensor, index: Any) -> _Parsed:
     return _Parsed(view, tensors)
 
 
+def _take_truth(dim: int, held: bool, tensors: dict[int, Tensor]) -> int:
+    """One truth value takes all or nothing of the dimension of length 1 that was made for it."""
+    tensors[dim] = new((int(held),), int64)
+    fill(tensors[dim], 0)
+    return dim + 1
+
+
 def _take_mask(view: Tensor, dim: int, mask: Tensor, tensors: dict[int, Tensor]) -> int:
     """A mask stands for the indices, in each of its dimensions, at which it holds. Returns the dimension after it."""
+    if not mask.ndim:
+        return _take_truth(dim, bool(mask), tensors)
     for k, length in enumerate(mask.shape):
         if view.shape[dim + k] != length:
             raise IndexError(
@@ -122,8 +130,8 @@ def _sliced(view: Tensor, dim: int, part: slice) -> Tensor:
     bounds = [None if b is None else int(b) for b in (part.start, part.stop)]
     start, stop, _ = slice(*bounds).indices(view.shape[dim])
     if start == 0 and stop == view.shape[dim] and step == 1:
-        return shapes.narrow(view, dim, 0, view.shape[dim])
-    return shapes.narrow(view, dim, start, max(0, -(-(stop - start) // step)), step)
+        return shapes.sliced(view, dim, 0, view.shape[dim])
+    return shapes.sliced(view, dim, start, max(0, -(-(stop - start) // step)), step)
 
 
 class _Places(NamedTuple):
@@ -224,6 +232,8 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     """x[index] = value, in place."""
     from handson.pocket.creation import as_tensor
 
+    if isinstance(value, list | tuple):
+        raise TypeError(f"can't assign a {type(value).__name__} to a torch.{self.dtype.title}Tensor")
     source = (
         value
         if isinstance(value, Tensor)
@@ -331,8 +341,10 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """These places along a dimension."""
+    if index.ndim > 1:
+        raise IndexError("index_select(): Index is supposed to be a vector")
     at = wrapped(dim, input.ndim)
-    return getitem(input, (*(slice(None),) * at, index))
+    return getitem(input, (*(slice(None),) * at, shapes.reshape(index, -1)))
 
 
 def take(input: Tensor, index: Tensor) -> Tensor:
@@ -381,6 +393,7 @@ def _check_index(name: str, t: Tensor, dim: int, index: Tensor) -> int:
 
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """out[i][j] = input[index[i][j]][j] for dim 0, and so on."""
+    index = copied(index, int64) if index.dtype is int32 else index
     at = _check_index("gather", input, dim, index)
     out = new(index.shape, input.dtype)
     along("get", input, at, index, out)
@@ -427,6 +440,11 @@ def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 
 def _scattered(mode: str, self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     at = _check_index("scatter", self, dim, index)
+    if index.ndim != src.ndim or any(n > m for n, m in zip(index.shape, src.shape, strict=True)):
+        raise RuntimeError(
+            f"Expected index {list(index.shape)} to be no larger than self {list(self.shape)} apart from dimension "
+            f"{at} and to be no larger size than src {list(src.shape)}"
+        )
     if src.dtype is not self.dtype:
         raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
     elementwise.allow_in_place(self, src)
@@ -473,6 +491,16 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """Add the places of `source` to these places along a dimension, in place."""
     at = wrapped(dim, self.ndim)
+    if index.numel() != source.shape[at]:
+        raise RuntimeError(
+            f"index_add_(): Number of indices ({index.numel()}) should be equal to source.size(dim): "
+            f"({source.shape[at]}), for dim: {at}"
+        )
+    if (*source.shape[:at], *source.shape[at + 1 :]) != (*self.shape[:at], *self.shape[at + 1 :]):
+        raise RuntimeError(
+            f"source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
+            f"{list(self.shape)} source.shape = {list(source.shape)}"
+        )
     shape = [1] * self.ndim
     shape[at] = index.shape[0]
     spread = contiguous(shapes.expand(shapes.reshape(elementwise.to(index, int64), shape), source.shape))
@@ -495,6 +523,11 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     out = elementwise.clone(input)
     held = shapes.expand(mask, input.shape)
     count = int(held.sum())
+    if source.numel() < count:
+        raise RuntimeError(
+            f"masked_scatter: expected self and source to have same dtypes and at least {count} elements in source, "
+            f"but it has {source.numel()}"
+        )
     setitem(out, held, shapes.flatten(source)[:count])
     return out
 
@@ -505,7 +538,8 @@ def searchsorted(sorted_sequence: Tensor, values: Any, *, right: bool = False) -
 
     found = as_tensor(values)
     compare = elementwise.le if right else elementwise.lt
-    return cast(Tensor, compare(sorted_sequence, shapes.unsqueeze(found, -1)).sum(-1))
+    rows = sorted_sequence if sorted_sequence.ndim == 1 else shapes.unsqueeze(sorted_sequence, -2)
+    return cast(Tensor, compare(rows, shapes.unsqueeze(found, -1)).sum(-1))
 
 
 def bucketize(input: Any, boundaries: Tensor, *, right: bool = False) -> Tensor:

@@ -311,6 +311,8 @@ def cross(input: Tensor, other: Tensor, dim: int = -1) -> Tensor:
 
 def trace(input: Tensor) -> Tensor:
     """The sum of the diagonal."""
+    if input.ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
     result: Tensor = shapes.diagonal(input).sum()
     return result
 

@@ -206,7 +206,7 @@ def attach() -> None:
         "__iand__": elementwise.in_place(elementwise.bitwise_and),
         "__ior__": elementwise.in_place(elementwise.bitwise_or),
         "__imod__": elementwise.in_place(elementwise.remainder),
-        "T": property(shapes.turned), "mT": property(lambda self: shapes.transpose(self, -2, -1)),
+        "T": property(shapes.turned), "mT": property(shapes.matrices_turned),
         "H": property(shapes.turned),
         "to": to, "type": _type, "type_as": lambda self, other: elementwise.to(self, other.dtype),
                 "apply_": _apply_, "cpu": lambda self: self, "swapaxes": shapes.transpose,

@@ -7,10 +7,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from handson.pocket import dtypes
+from handson.pocket import dtypes, elementwise
 from handson.pocket.autograd import Node, recorded
 from handson.pocket.dtypes import bool_, dtype, float64, int32, int64, uint8
-from handson.pocket.elementwise import exp, isinf, log, ne, sqrt, to, where
+from handson.pocket.elementwise import exp, isinf, isnan, log, ne, sqrt, to, where
 from handson.pocket.indexing import along
 from handson.pocket.kernels import REDUCE, C, reduction_plan
 from handson.pocket.shapes import expand, flatten, narrow, reshape, squeeze, transpose, unsqueeze
@@ -99,6 +99,8 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype
 
 def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The sum, NaN counted as 0."""
+    if not input.dtype.is_floating_point:
+        return sum(input, dim, keepdim)
     return sum(where(input == input, input, 0.0), dim, keepdim)
 
 
@@ -138,34 +140,60 @@ def _products_of_others(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     return cat(rows, axis)
 
 
+def _spread(
+    name: str, input: Tensor, dim: Dims, unbiased: bool, keepdim: bool, correction: int | None
+) -> tuple[Tensor, Tensor]:
+    """The variance ("var") or its root ("std"), recorded, and the mean."""
+    if isinstance(dim, bool):  # PyTorch's other signature: var(unbiased)
+        unbiased, dim = dim, None
+    axes = _axes(dim, input.ndim)
+    count = math.prod(input.shape[k] for k in axes)
+    left = builtins.max(0, count - (int(unbiased) if correction is None else correction))
+    average = mean(input, axes if input.ndim else None, True)
+    apart = input.detach() - average.detach()
+    total = plain_sum(apart * apart, axes, keepdim=keepdim)
+    out = total / left if left else total * math.nan if count < 2 else total / 0
+    if name == "std":
+        out = sqrt(out)
+    if recorded(input):
+        y = out.detach()
+
+        def back(g: Tensor) -> tuple[Tensor]:
+            scale = g * (2 / left if left else math.nan)
+            if name == "std":
+                scale = where(y == 0, 0.0, scale / (2 * y))
+            return (apart * spread_back(scale, apart.shape, axes, keepdim),)
+
+        out._record(Node(f"{name.title()}Backward0", (input,), back, (y,) if name == "std" else ()))
+    return out, average if keepdim else reshape(average, _reduced_shape(input.shape, axes, False))
+
+
 def var(
     input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None
 ) -> Tensor:
     """The variance; by n - 1 (`correction`) unless said otherwise."""
-    axes = _axes(dim, input.ndim)
-    taken_off = correction if correction is not None else int(unbiased)
-    count = math.prod(input.shape[k] for k in axes)
-    apart = input - mean(input, axes if input.ndim else None, True)
-    total = sum(apart * apart, axes if input.ndim else None, keepdim)
-    left = count - taken_off
-    return total / left if left > 0 else total * math.nan
+    return _spread("var", input, dim, unbiased, keepdim, correction)[0]
 
 
 def std(
     input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None
 ) -> Tensor:
     """The standard deviation; see `var`."""
-    return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
+    return _spread("std", input, dim, unbiased, keepdim, correction)[0]
 
 
-def std_mean(input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+def std_mean(
+    input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None
+) -> tuple[Tensor, Tensor]:
     """Both `std` and `mean`."""
-    return std(input, dim, unbiased, keepdim), mean(input, dim, keepdim)
+    return _spread("std", input, dim, unbiased, keepdim, correction)
 
 
-def var_mean(input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+def var_mean(
+    input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None
+) -> tuple[Tensor, Tensor]:
     """Both `var` and `mean`."""
-    return var(input, dim, unbiased, keepdim), mean(input, dim, keepdim)
+    return _spread("var", input, dim, unbiased, keepdim, correction)
 
 
 # Extremes
@@ -173,11 +201,11 @@ def var_mean(input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bo
 
 def _no_values(name: str, t: Tensor, axes: tuple[int, ...], dim: Dims) -> None:
     if 0 in (t.shape[k] for k in axes):
-        if dim is None:
-            raise RuntimeError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
-                f"dim with the "
-                "'dim' argument."
+        if dim is None or dim == ():
+            kind = IndexError if name.startswith("arg") else RuntimeError
+            raise kind(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+                "with the 'dim' argument."
             )
         raise IndexError(f"{name}(): Expected reduction dim {axes[0]} to have non-zero size.")
 
@@ -218,9 +246,14 @@ def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
 
 def _shared_extreme(name: str, t: Tensor, dim: Dims, keepdim: bool) -> Tensor:
     axes = _axes(dim, t.ndim)
-    _no_values(name, t, axes, dim)
+    _no_values(f"a{name}", t, axes, dim)
     out = new(_reduced_shape(t.shape, axes, keepdim), t.dtype)
     _reduce(name, t, axes, out)
+    return _shared(f"A{name}Backward0", t, out, axes, keepdim)
+
+
+def _shared(name: str, t: Tensor, out: Tensor, axes: tuple[int, ...], keepdim: bool) -> Tensor:
+    """Record that `out` are elements of `t`: equal ones share the gradient."""
     if recorded(t):
         x, y = t.detach(), out.detach()
 
@@ -229,15 +262,13 @@ def _shared_extreme(name: str, t: Tensor, dim: Dims, keepdim: bool) -> Tensor:
             shares = chosen / plain_sum(chosen, axes, keepdim=True)
             return (shares * spread_back(g, x.shape, axes, keepdim),)
 
-        out._record(Node(f"A{name}Backward0", (t,), back, (x,)))
+        out._record(Node(name, (t,), back, (x,)))
     return out
 
 
 def _max_or_min(name: str) -> Callable[..., Any]:
     def function(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
         if isinstance(dim, Tensor) or other is not None:
-            from handson.pocket import elementwise
-
             return getattr(elementwise, f"{name}imum")(input, dim if other is None else other)
         if dim is None:
             return _shared_extreme(name, input, None, False)
@@ -255,6 +286,8 @@ max, min = _max_or_min("max"), _max_or_min("min")
 
 def _arg(name: str) -> Callable[..., Tensor]:
     def function(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        if input.dtype is bool_:
+            raise RuntimeError(f"arg{name}(): does not support bool input")
         axes = _axes(dim, input.ndim)
         _no_values(f"arg{name}", input, axes, dim)
         out = new(_reduced_shape(input.shape, axes, keepdim), int64)
@@ -274,6 +307,10 @@ argmax, argmin = _arg("max"), _arg("min")
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]:
     """Both `amin` and `amax`."""
     over = () if dim is None else dim
+    if not input.numel() and dim is None:
+        raise RuntimeError(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
+        )
     return amin(input, over, keepdim), amax(input, over, keepdim)
 
 
@@ -283,7 +320,7 @@ def _truth(name: str) -> Callable[..., Tensor]:
         axes = _axes(dim, source.ndim)
         out = new(_reduced_shape(source.shape, axes, keepdim), bool_)
         _reduce(name, source, axes, out)
-        return out
+        return copied(out, uint8) if input.dtype is uint8 else out
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"Whether {name} of the elements {'are' if name == 'all' else 'is'} not 0."
@@ -303,6 +340,10 @@ def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
 
 def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The norm of the elements: 2 (or "fro") unless another power is given; `math.inf` the largest."""
+    if not input.dtype.is_floating_point:
+        raise RuntimeError(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {input.dtype.title}"
+        )
     if p in ("fro", 2, 2.0, None):
         total = sum(input * input, dim, keepdim)
         if not recorded(input):
@@ -316,9 +357,12 @@ def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False)
 
         root._record(Node("LinalgVectorNormBackward0", (input,), back, (x,)))
         return root
-    from handson.pocket.elementwise import abs as absolute
-
-    size = absolute(input)
+    size = elementwise.abs(input)
+    if p in (math.inf, -math.inf) and 0 in [input.shape[k] for k in _axes(dim, input.ndim)]:
+        raise RuntimeError(
+            f"linalg.vector_norm cannot compute the {p} norm on an empty tensor because the operation does not have an "
+            "identity"
+        )
     if p == math.inf:
         return amax(size, () if dim is None else dim, keepdim)
     if p == -math.inf:
@@ -334,6 +378,10 @@ def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False)
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log of the sum of exp, without overflow."""
     axes = _axes(dim, input.ndim)
+    if not input.dtype.is_floating_point:
+        input = to(input, dtypes.get_default_dtype())
+    if 0 in [input.shape[k] for k in axes]:
+        return log(sum(input, axes, keepdim))
     top = amax(input.detach(), axes, True)
     top = where(isinf(top), 0.0, top)
     out = log(sum(exp(input - top), axes, True)) + top
@@ -371,26 +419,44 @@ def cumsum(input: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
 
 
 def cumprod(input: Tensor, dim: int) -> Tensor:
-    """Running products along a dimension; the gradient is that of elements that are not 0."""
+    """Running products along a dimension."""
     out = _cumulate(input, dim, True)
     if recorded(input):
         from handson.pocket.shapes import flip
 
         x, y = input.detach(), out.detach()
-        out._record(
-            Node(
-                "CumprodBackward0", (input,), lambda g: (flip(_cumulate(flip(g * y, dim), dim, False), dim) / x,), (x,)
-            )
-        )
+
+        def summed(g: Tensor) -> Tensor:
+            """The sums from each place to the end."""
+            return flip(_cumulate(flip(g, dim), dim, False), dim) if g.ndim else g
+
+        def back(g: Tensor) -> tuple[Tensor]:
+            if not bool((x == 0).any()):
+                return (summed(g * y) / x,)
+            at = wrapped(dim, x.ndim)
+            parts = []
+            for k in range(x.shape[at] if x.ndim else 1):  # without the k-th factor
+                others = x.clone()
+                place = (*(slice(None),) * at, slice(k, k + 1)) if x.ndim else ()
+                others[place] = 1
+                parts.append(summed(g * _cumulate(others, dim, True))[place])
+            from handson.pocket.shapes import cat
+
+            return (cat(parts, at) if x.ndim else parts[0],)
+
+        out._record(Node("CumprodBackward0", (input,), back, (x,)))
     return out
 
 
 def diff(input: Tensor, n: int = 1, dim: int = -1) -> Tensor:
     """The differences of neighbours along a dimension."""
+    if not input.ndim:
+        raise RuntimeError("diff expects input to be at least one-dimensional")
     at = wrapped(dim, input.ndim)
-    for _ in range(n):
+    for _ in range(builtins.min(n, input.shape[at])):
         length = input.shape[at]
-        input = narrow(input, at, 1, length - 1) - narrow(input, at, 0, length - 1)
+        after, before = narrow(input, at, 1, length - 1), narrow(input, at, 0, length - 1)
+        input = ne(after, before) if input.dtype is bool_ else after - before
     return input
 
 
@@ -430,6 +496,8 @@ def _gathered(t: Tensor, dim: int, index: Tensor) -> Tensor:
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Extremes:  # noqa: ARG001
     """The k largest elements along a dimension, and their indices."""
     at = wrapped(dim, input.ndim)
+    if input.dtype is bool_:
+        raise RuntimeError("topk does not support bool dtypes on CPU")
     if not 0 <= k <= (input.shape[at] if input.ndim else 1):
         raise RuntimeError("selected index k out of range")
     order = argsort(input, dim, largest)
@@ -440,6 +508,13 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Extremes:
     """The k-th smallest element along a dimension (counted from 1), and its index."""
     at = wrapped(dim, input.ndim)
+    if not input.ndim:
+        values, places = kthvalue(reshape(input, 1), k, 0)
+        return Extremes(values, places)
+    if not input.shape[at]:
+        raise IndexError(f"kthvalue(): Expected reduction dim {at} to have non-zero size.")
+    if not 1 <= k <= input.shape[at]:
+        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {at}")
     order = narrow(argsort(input, dim), at, k - 1, 1)
     values = _gathered(input, dim, order)
     return Extremes(values, order) if keepdim else Extremes(squeeze(values, at), squeeze(order, at))
@@ -449,16 +524,32 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """The middle element (the lower of two), of all or along a dimension with its index."""
     if dim is None:
         flat = flatten(input)
-        return kthvalue(flat, (flat.shape[0] + 1) // 2, 0).values
-    return kthvalue(input, (input.shape[wrapped(dim, input.ndim)] + 1) // 2, dim, keepdim)
+        if flat.dtype.is_floating_point and (not flat.shape[0] or bool(isnan(flat).any())):
+            return sum(input) * math.nan
+        value = kthvalue(flat.detach(), (flat.shape[0] + 1) // 2, 0).values
+        return _shared("MedianBackward0", input, value, _axes(None, input.ndim), False)
+    middle = kthvalue(input, ((input.shape[wrapped(dim, input.ndim)] if input.ndim else 1) + 1) // 2, dim, True)
+    lost = isnan(input.detach())
+    if bool(lost.any()):  # a row with NaN has no middle
+        places = where(lost.any(dim, True), argmax(to(lost, int64), dim, True), middle.indices)
+        middle = Extremes(_gathered(input, dim, places), places)
+    return middle if keepdim or not input.ndim else Extremes(*(squeeze(t, dim) for t in middle))
 
 
 def quantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The value below which a share q of the elements lies, between two neighbours in proportion."""
+    if not input.dtype.is_floating_point:
+        raise RuntimeError("quantile() input tensor must be either float or double dtype")
+    if not input.numel():
+        raise RuntimeError("quantile() input tensor must be non-empty")
     if isinstance(q, Tensor):
         from handson.pocket.shapes import stack
 
         return stack([quantile(input, float(share), dim, keepdim) for share in q.tolist()])
+    if not 0 <= q <= 1:
+        raise RuntimeError(f"quantile() q must be in the range [0, 1] but got {q}")
+    if not input.ndim:
+        return reshape(quantile(reshape(input, 1), q, dim), ())
     source, at = (flatten(input), 0) if dim is None else (input, wrapped(dim, input.ndim))
     ordered = sort(source, at).values
     place = q * (source.shape[at] - 1)
@@ -488,12 +579,14 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
 
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each whole number from 0 on occurs, or the sum of its weights."""
-    if input.dtype.is_floating_point:
+    if (
+        input.dtype.is_floating_point
+        or (input.numel() and int(min(input)) < 0)
+        or (input.ndim != 1 and input.shape != (0,))
+    ):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     length = minlength
     if input.numel():
-        if int(min(input)) < 0 or input.ndim != 1:
-            raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
         length = builtins.max(minlength, int(max(input)) + 1)
     kind = int64 if weights is None else weights.dtype if weights.dtype is dtypes.float32 else dtypes.float64
     out = new((length,), kind)
@@ -515,7 +608,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     """How many elements fall into each of so many equal intervals from min to max (those of the data if both are 0)."""
     from handson.pocket.elementwise import clamp
 
-    low, high = (float(amin(input)), float(amax(input))) if min == max == 0 else (min, max)
+    low, high = (float(amin(input)), float(amax(input))) if min == max == 0 and input.numel() else (min, max)
     if low == high:
         low, high = low - 1, high + 1
     flat = flatten(input.detach())

@@ -7,7 +7,7 @@ from typing import Any
 
 from handson.pocket import dtypes
 from handson.pocket.autograd import Node, recorded
-from handson.pocket.elementwise import clone, unbroadcast
+from handson.pocket.elementwise import clone, to, unbroadcast
 from handson.pocket.tensor import (
     Tensor,
     contiguous_strides,
@@ -26,6 +26,10 @@ def as_shape(*sizes: Any) -> tuple[int, ...]:
     if len(sizes) == 1 and isinstance(sizes[0], Sequence):
         sizes = tuple(sizes[0])
     return tuple(s if type(s) is int else s.__index__() for s in sizes)
+
+
+Layout = tuple[tuple[int, ...], tuple[int, ...], int]
+"""Shape, strides and offset of a view."""
 
 
 def view_of(
@@ -144,6 +148,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One dimension as several."""
+    if not input.ndim:
+        raise RuntimeError("unflatten: a tensor without dimensions has none to be made several")
     at = wrapped(dim, input.ndim)
     try:
         inner = _inferred(as_shape(sizes), input.shape[at])
@@ -204,8 +210,8 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two dimensions exchanged."""
     axes = list(range(input.ndim))
+    a, b = wrapped(dim0, input.ndim), wrapped(dim1, input.ndim)
     if axes:
-        a, b = wrapped(dim0, input.ndim), wrapped(dim1, input.ndim)
         axes[a], axes[b] = axes[b], axes[a]
     return permute(input, axes)
 
@@ -222,10 +228,28 @@ def turned(input: Tensor) -> Tensor:
     return permute(input, list(reversed(range(input.ndim))))
 
 
+def matrices_turned(input: Tensor) -> Tensor:
+    """`.mT`: the last two dimensions exchanged."""
+    if not input.ndim:
+        return input
+    if input.ndim < 2:
+        raise RuntimeError(
+            f"tensor.mT is only supported on matrices or batches of matrices. Got {input.ndim}-D tensor."
+        )
+    return transpose(input, -2, -1)
+
+
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dimensions moved elsewhere, the others in their order."""
     sources = [wrapped(k, input.ndim) for k in ([source] if isinstance(source, int) else source)]
     targets = [wrapped(k, input.ndim) for k in ([destination] if isinstance(destination, int) else destination)]
+    if len(sources) != len(targets):
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({sources} dims) should contain the same number of "
+            f"dims as destination ({targets} dims)"
+        )
+    if not input.ndim:
+        return permute(input, [])
     order: list[int | None] = [None] * input.ndim
     for s, d in zip(sources, targets, strict=True):
         order[d] = s
@@ -249,7 +273,11 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
         step = input._strides[k - gap] if k >= gap else 0
         if wanted == -1 and k >= gap:
             wanted = have
-        if have != wanted and have != 1:
+        if wanted < 0 and k < gap:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({wanted}) isn't allowed in a leading, non-existing dimension {k}"
+            )
+        if have != wanted and (have != 1 or wanted < 0):
             raise RuntimeError(
                 f"The expanded size of the tensor ({wanted}) must match the existing size ({have}) at non-singleton "
                 f"dimension "
@@ -283,62 +311,98 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     return tuple(expand(tensor, shape) for tensor in tensors)
 
 
-def narrow(input: Tensor, dim: int, start: int, length: int, step: int = 1) -> Tensor:
-    """`length` places along a dimension, from `start` on (every `step`-th)."""
-    at = wrapped(dim, input.ndim)
-    shape = (*input.shape[:at], length, *input.shape[at + 1 :])
-    strides = (*input._strides[:at], input._strides[at] * step, *input._strides[at + 1 :])
-    before = input.shape
+def _part_of(base: Tensor, place: Callable[[Tensor], Layout], name: str) -> Tensor:
+    """A view of some of the elements: those at `place`, the same for every tensor of this shape. The others' gradient
+    is 0."""
+    before = base.shape
 
     def back(g: Tensor) -> Tensor:
         whole = new(before, g.dtype)
         fill(whole, 0)
-        convert_into(make(whole._storage, whole._strides[at] * start, shape, _strided(whole, at, step), whole.dtype), g)
+        shape, strides, offset = place(whole)
+        convert_into(make(whole._storage, offset, shape, strides, whole.dtype), g)
         return whole
 
-    return view_of(input, shape, strides, input._offset + start * input._strides[at], "SliceBackward0", back)
+    return view_of(base, *place(base), name, back)
 
 
-def _strided(t: Tensor, at: int, step: int) -> tuple[int, ...]:
-    return (*t._strides[:at], t._strides[at] * step, *t._strides[at + 1 :])
+def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """`length` places along a dimension, from `start` on."""
+    if not input.ndim:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
+    size = input.shape[wrapped(dim, input.ndim)]
+    if not -size <= start <= size:
+        raise IndexError(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")
+    start = start + size if start < 0 else start
+    if start + length > size:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
+    return sliced(input, dim, start, length)
+
+
+def sliced(input: Tensor, dim: int, start: int, length: int, step: int = 1) -> Tensor:
+    """`length` places along a dimension, from `start` on, every `step`-th: all of them must be there."""
+    at = wrapped(dim, input.ndim)
+
+    def place(t: Tensor) -> Layout:
+        shape = (*t.shape[:at], length, *t.shape[at + 1 :])
+        return (
+            shape,
+            (*t._strides[:at], t._strides[at] * step, *t._strides[at + 1 :]),
+            t._offset + start * t._strides[at],
+        )
+
+    return _part_of(input, place, "SliceBackward0")
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
     """One place along a dimension, which is gone then."""
+    if not input.ndim:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
     at = wrapped(dim, input.ndim)
     length = input.shape[at]
     if not -length <= index < length:
         raise IndexError(f"index {index} is out of bounds for dimension {at} with size {length}")
     start = index % length
-    shape, strides = (*input.shape[:at], *input.shape[at + 1 :]), (*input._strides[:at], *input._strides[at + 1 :])
-    before = input.shape
 
-    def back(g: Tensor) -> Tensor:
-        whole = new(before, g.dtype)
-        fill(whole, 0)
-        rest = (*whole._strides[:at], *whole._strides[at + 1 :])
-        convert_into(make(whole._storage, whole._strides[at] * start, shape, rest, whole.dtype), g)
-        return whole
+    def place(t: Tensor) -> Layout:
+        rest = (*t._strides[:at], *t._strides[at + 1 :])
+        return (*t.shape[:at], *t.shape[at + 1 :]), rest, t._offset + start * t._strides[at]
 
-    return view_of(input, shape, strides, input._offset + start * input._strides[at], "SelectBackward0", back)
+    return _part_of(input, place, "SelectBackward0")
 
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of two dimensions, as the last one."""
-    from handson.pocket.creation import arange
-
     a, b = wrapped(dim1, input.ndim), wrapped(dim2, input.ndim)
-    moved = movedim(input, (a, b), (-2, -1))
-    rows = arange(max(0, min(moved.shape[-2] + min(0, offset), moved.shape[-1] - max(0, offset))))
-    return moved[..., rows + max(0, -offset), rows + max(0, offset)]
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    down, right = max(0, -offset), max(0, offset)
+    length = max(0, min(input.shape[a] - down, input.shape[b] - right))
+
+    def place(t: Tensor) -> Layout:
+        rest = [k for k in range(t.ndim) if k not in (a, b)]
+        shape, strides = (
+            (*(t.shape[k] for k in rest), length),
+            (*(t._strides[k] for k in rest), t._strides[a] + t._strides[b]),
+        )
+        return shape, strides, t._offset + (down * t._strides[a] + right * t._strides[b] if length else 0)
+
+    return _part_of(input, place, "DiagonalBackward0")
+
+
+_diagonal = diagonal
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """The diagonal of a matrix, or a matrix with this diagonal."""
     from handson.pocket.creation import arange, zeros
 
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
     if input.ndim == 2:
-        return globals()["diagonal"](input, diagonal)  # type: ignore[no-any-return]
+        return _diagonal(input, diagonal)
     size = input.shape[0] + abs(diagonal)
     out = zeros(size, size, dtype=input.dtype)
     rows = arange(input.shape[0])
@@ -350,9 +414,11 @@ def _triangle(input: Tensor, diagonal: int, *, upper: bool) -> Tensor:
     from handson.pocket.creation import arange
     from handson.pocket.elementwise import where
 
+    if input.ndim < 2:
+        raise RuntimeError(f"{'triu' if upper else 'tril'}: input tensor must have at least 2 dimensions")
     rows, columns = arange(input.shape[-2])[:, None], arange(input.shape[-1])
     keep = columns - rows >= diagonal if upper else columns - rows <= diagonal
-    return where(keep, input, 0 if not input.dtype.is_floating_point else 0.0)  # type: ignore[no-any-return]
+    return where(keep, input, input.dtype.is_floating_point and 0.0)  # type: ignore[no-any-return]
 
 
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
@@ -380,7 +446,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
             raise RuntimeError(f"zero-dimensional tensor (at position {k}) cannot be concatenated")
     # PyTorch lets an empty list of numbers stand beside anything.
     parts = [t for t in tensors if t.shape != (0,)] or tensors[:1]
-    at = wrapped(dim, parts[0].ndim)
+    at = wrapped(dim, parts[0].ndim) if parts[0].shape != (0,) else 0
     first = parts[0].shape
     for k, tensor in enumerate(parts):
         if tensor.ndim != len(first):
@@ -400,13 +466,15 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     for part in parts:
         convert_into(make(out._storage, out._strides[at] * start, part.shape, out._strides, kind), part)
         start += part.shape[at]
-    if recorded(*parts):
-        lengths = [p.shape[at] for p in parts]
+    if recorded(*tensors):
+        lengths = [t.shape[at] if t.shape != (0,) else 0 for t in tensors]
+        kinds = [(t.shape, t.dtype) for t in tensors]
 
         def back(g: Tensor) -> tuple[Tensor | None, ...]:
-            return tuple(split(g, lengths, at))
+            pieces = zip(split(g, lengths, at), kinds, strict=True)
+            return tuple(to(reshape(piece, shape), kind) for piece, (shape, kind) in pieces)
 
-        out._record(Node("CatBackward0", parts, back))
+        out._record(Node("CatBackward0", tensors, back))
     return out
 
 
@@ -430,23 +498,27 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """Rows below one another."""
-    return cat([tensor if tensor.ndim > 1 else reshape(tensor, 1, -1) for tensor in tensors], 0)
+    return cat([t if t.ndim > 1 else reshape(t, 1, t.numel()) for t in tensors], 0)
 
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Beside one another."""
-    return cat(list(tensors), 1 if tensors[0].ndim > 1 else 0)
+    return cat([t if t.ndim else reshape(t, 1) for t in tensors], 1 if tensors[0].ndim > 1 else 0)
 
 
 def split(input: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of one length (the last may be shorter), or of the lengths given, along a dimension."""
+    if not input.ndim:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
     at = wrapped(dim, input.ndim)
     total = input.shape[at]
     if isinstance(split_size_or_sections, int):
         size = split_size_or_sections
-        if size <= 0:
+        if size < 0:
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
-        lengths = [min(size, total - start) for start in range(0, total, size)] or [0]
+        if size == 0 and total:
+            raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {total}")
+        lengths = [min(size, total - start) for start in range(0, total, max(1, size))] or [0]
     else:
         lengths = list(split_size_or_sections)
         if sum(lengths) != total:
@@ -455,16 +527,22 @@ def split(input: Tensor, split_size_or_sections: int | Sequence[int], dim: int =
                 f"{at}), but "
                 f"got split_sizes={lengths}"
             )
+        if min(lengths, default=0) < 0:
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={lengths}"
+            )
     starts = [sum(lengths[:k]) for k in range(len(lengths))]
-    return tuple(narrow(input, at, start, length) for start, length in zip(starts, lengths, strict=True))
+    return tuple(sliced(input, at, start, length) for start, length in zip(starts, lengths, strict=True))
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most so many pieces of one length along a dimension."""
+    if not input.ndim:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks < 1:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     total = input.shape[wrapped(dim, input.ndim)]
-    return split(input, max(1, -(-total // chunks)), dim)
+    return split(input, -(-total // chunks) if total else [0] * chunks, dim)
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
@@ -479,10 +557,12 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     gap = len(times) - input.ndim
     if gap < 0:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    if min(times, default=0) < 0:
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(times)}: {list(times)}")
     shape = (*(1,) * gap, *input.shape)
     spread = reshape(input, tuple(n for length in shape for n in (1, length)))
     wide = expand(spread, tuple(n for k, length in zip(times, shape, strict=True) for n in (k, length)))
-    return reshape(wide, tuple(k * length for k, length in zip(times, shape, strict=True)))
+    return reshape(clone(wide), tuple(k * length for k, length in zip(times, shape, strict=True)))
 
 
 def tile(input: Tensor, *dims: Any) -> Tensor:
@@ -502,7 +582,10 @@ def repeat_interleave(input: Tensor, repeats: int, dim: int | None = None) -> Te
 
 def flip(input: Tensor, *dims: Any) -> Tensor:
     """A copy, turned round along these dimensions."""
-    axes = {wrapped(k, input.ndim) for k in as_shape(*dims)}
+    order = [wrapped(k, input.ndim) for k in as_shape(*dims)]
+    axes = set(order) if input.ndim else set()
+    if len(order) > len(set(order)):
+        raise RuntimeError(f"dim {max(order, key=order.count)} appears multiple times in the list of dims")
     start = sum((input.shape[k] - 1) * input._strides[k] for k in axes if input.shape[k])
     strides = tuple(-s if k in axes else s for k, s in enumerate(input._strides))
     out = copied(make(input._storage, input._offset + start, input.shape, strides, input.dtype))
@@ -519,6 +602,8 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     axes = [dims] if isinstance(dims, int) else list(dims)
     if len(moves) != len(axes):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:{len(axes)}")
+    if not input.numel():
+        return clone(input)
     out = input
     for shift, axis in zip(moves, axes, strict=True):
         at = wrapped(axis, input.ndim)
@@ -534,6 +619,13 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     axes = list(tensors[0]) if len(tensors) == 1 and not isinstance(tensors[0], Tensor) else list(tensors)
     if indexing not in ("ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
+    for axis in axes:
+        if axis.ndim > 1:
+            raise RuntimeError(
+                f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {list(axis.shape)}"
+            )
+        if axis.dtype is not axes[0].dtype:
+            raise RuntimeError("torch.meshgrid expects all tensors to have the same dtype")
     swap = indexing == "xy" and len(axes) > 1
     if swap:
         axes[:2] = axes[1::-1]
@@ -543,11 +635,13 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
         for k, axis in enumerate(axes)
     ]
     if swap:
-        grids = [transpose(grid, 0, 1) for grid in grids]
         grids[:2] = grids[1::-1]
     return tuple(grids)
 
 
 def cartesian_prod(*tensors: Tensor) -> Tensor:
     """All combinations, one per row."""
-    return stack([flatten(grid) for grid in meshgrid(*tensors)], 1)
+    for tensor in tensors:
+        if tensor.ndim != 1:
+            raise RuntimeError(f"Expect a 1D vector, but got shape {list(tensor.shape)}")
+    return stack([flatten(grid) for grid in meshgrid(*tensors)], 1) if len(tensors) > 1 else tensors[0]
