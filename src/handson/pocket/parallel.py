@@ -1,20 +1,12 @@
 """Training on several cores: a network's batch is shared out to workers that have the network too.
 
+Nothing in a lesson changes: `network(images)` sends each worker its share of the batch and the parameters as they are
+now, the results come back as one tensor, and `backward()` sends each worker its share of the gradient and adds up what
+comes back. A worker is another process, or another web worker of the page: memory is not shared, since a page on a
+stick or over plain HTTP may not.
 
-
-
-
-
-
-g in a lesson changes: `network(images)` sends each worker its share of the batch and the parameters as they are now,
-the
-results come back as one tensor, and `backward()` sends each worker its share of the gradient and adds up what comes
-back. A worker
-is another process, or another web worker of the page.
-
-As in PyTorch's DataParallel, batch norm takes the statistics of each share, and the running ones are those of the
-first. Off by
-one switch: `stop()`, or HANDSON_WORKERS=1.
+As in PyTorch's DataParallel, batch norm takes the statistics of each share, and the running ones are those of the first.
+Off by one switch: `stop()`, or HANDSON_WORKERS=1.
 """
 
 from __future__ import annotations
