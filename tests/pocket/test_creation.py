@@ -60,23 +60,38 @@ NUMBERS = (True, 3, 2.5)
 @pytest.mark.parametrize(("a", "b"), itertools.combinations_with_replacement(ALL, 2))
 def test_the_dtype_of_a_result(a: str, b: str) -> None:
     """For every pair of dtypes, with and without dimensions, and with Python's numbers: as torch.result_type says."""
-    assert str(pocket.promote_types(getattr(pocket, a), getattr(pocket, b))) == str(torch.promote_types(NAMES[a], NAMES[b]))
+    assert str(pocket.promote_types(getattr(pocket, a), getattr(pocket, b))) == str(
+        torch.promote_types(NAMES[a], NAMES[b])
+    )
     for first, second in itertools.product(((2,), ()), repeat=2):
         for kinds in ((a, b), (b, a)):
             results = []
             for t in (pocket, torch):
                 x, y = t.ones(first, dtype=getattr(t, kinds[0])), t.ones(second, dtype=getattr(t, kinds[1]))
-                results.append([str(r.dtype) for r in (x + y, x * y, x / y, t.where(x > 0, x, y), t.maximum(x, y), x == y)])
+                results.append(
+                    [str(r.dtype) for r in (x + y, x * y, x / y, t.where(x > 0, x, y), t.maximum(x, y), x == y)]
+                )
             assert results[0] == results[1], (kinds, first, second)
     for number in NUMBERS:
         for shape in ((2,), ()):
             ours, theirs = (t.ones(shape, dtype=getattr(t, a)) for t in (pocket, torch))
-            for x, y in ((ours + number, theirs + number), (number * ours, number * theirs), (ours / number, theirs / number), (ours > number, theirs > number)):
+            for x, y in (
+                (ours + number, theirs + number),
+                (number * ours, number * theirs),
+                (ours / number, theirs / number),
+                (ours > number, theirs > number),
+            ):
                 assert str(x.dtype) == str(y.dtype), (a, number, shape)
 
 
 @SMALL
-@given(data=st.recursive(st.floats(-9, 9, width=32) | st.integers(-9, 9) | st.booleans(), lambda inner: st.lists(inner, max_size=3), max_leaves=8))
+@given(
+    data=st.recursive(
+        st.floats(-9, 9, width=32) | st.integers(-9, 9) | st.booleans(),
+        lambda inner: st.lists(inner, max_size=3),
+        max_leaves=8,
+    )
+)
 def test_a_tensor_of_anything_nested(data: Any) -> None:
     agree(lambda t: t.tensor(data))
 
@@ -118,7 +133,10 @@ def test_the_default_dtype() -> None:
     for t in (pocket, torch):
         t.set_default_dtype(t.float64)
         try:
-            made = [str(x.dtype) for x in (t.tensor(1.5), t.zeros(1), t.tensor([1]) / 2, t.rand(1), t.arange(1.0), t.tensor([1]) * 1.5)]
+            made = [
+                str(x.dtype)
+                for x in (t.tensor(1.5), t.zeros(1), t.tensor([1]) / 2, t.rand(1), t.arange(1.0), t.tensor([1]) * 1.5)
+            ]
             assert set(made) == {"torch.float64"}
         finally:
             t.set_default_dtype(t.float32)

@@ -19,7 +19,9 @@ def factors(draw: st.DrawFn) -> tuple[Case, Case]:
     """Two tensors that `matmul` takes."""
     m, k, n = (draw(st.integers(0, 6)) for _ in range(3))
     batch = draw(st.lists(st.integers(1, 3), max_size=2))
-    left, right = ([1 if draw(st.booleans()) else b for b in batch][draw(st.integers(0, len(batch))) :] for _ in range(2))
+    left, right = (
+        [1 if draw(st.booleans()) else b for b in batch][draw(st.integers(0, len(batch))) :] for _ in range(2)
+    )
     a = [k] if draw(st.booleans()) and not left else [*left, m, k]
     b = [k] if draw(st.booleans()) and not right else [*right, k, n]
     dtype = draw(st.sampled_from(FLOATS))
@@ -37,7 +39,12 @@ def test_matmul(pair: tuple[Case, Case]) -> None:
 def test_larger_matrices(shape: tuple[int, int, int], layout: str) -> None:
     m, k, n = shape
     for dtype in FLOATS:
-        agree(lambda t, x, y: x @ y / math.sqrt(k), example((m, k), dtype, layout), example((k, n), dtype, layout, seed=1), tolerance=LOOSE)
+        agree(
+            lambda t, x, y: x @ y / math.sqrt(k),
+            example((m, k), dtype, layout),
+            example((k, n), dtype, layout, seed=1),
+            tolerance=LOOSE,
+        )
 
 
 def test_shapes_that_do_not_fit() -> None:
@@ -73,7 +80,12 @@ def test_of_two_matrices(text: str) -> None:
     for layout in LAYOUTS:
         for dtype in FLOATS:
             if layout != "spread" or "cdist" not in text:
-                agree(computed(text), example((3, 3), dtype, layout), example((3, 3), dtype, layout, seed=1), tolerance=LOOSE)
+                agree(
+                    computed(text),
+                    example((3, 3), dtype, layout),
+                    example((3, 3), dtype, layout, seed=1),
+                    tolerance=LOOSE,
+                )
 
 
 def test_matrices_without_rows() -> None:

@@ -120,7 +120,7 @@ def _check(
 
 def run_in_page(site: Site, lesson: Lesson, profile: Path, *, seed: int = 0, go_on: bool, slow: float = 1.0) -> PageRun:
     """Run all cells of `lesson` in a fresh browser, from `file://`; with `go_on` past exercises that are open."""
-    environment = json.dumps({CHECK_VARIABLE: "1", SEED_VARIABLE: str(seed)})
+    environment = json.dumps({CHECK_VARIABLE: "1", SEED_VARIABLE: str(seed), "HANDSON_WORKERS": "1"})
     address = f"file://{quote(str(site.index))}?environment={quote(environment)}#/{lesson.name}"
     cell_seconds = lesson.contract.minutes * CELL_SECONDS_PER_MINUTE * max(1.0, slow)
     with chromium(profile) as driver:

@@ -24,7 +24,11 @@ from typing import Any, Final
 
 from handson import pocket
 from handson.lab import front
+<<<<<<< Updated upstream
 from handson.page.pictures import read_pictures
+=======
+from handson.page import crew
+>>>>>>> Stashed changes
 
 _BATCH_SECONDS: Final = 0.1
 _BATCH_LETTERS: Final = 4_000
@@ -197,8 +201,11 @@ def _keep(told: traceback.TracebackException | None, wanted: Callable[[traceback
     _keep(told.__context__, wanted)
 
 
-def start(send: Send, gives_way: bool, may_go_on: MayGoOn) -> Session:
-    """The page's session, its surroundings set: the backend, the folder, what a browser has not."""
+def start(send: Send, gives_way: bool, may_go_on: MayGoOn, ports: crew.Ports | None = None) -> Session:
+    """The page's session, its surroundings set: the backend, the folder, what a browser has not.
+
+    ports: where more workers can be had.
+    """
     session = Session(send, _breath(may_go_on) if gives_way else None)
     front.use_page(session.post)
     home = Path.home()
@@ -206,6 +213,11 @@ def start(send: Send, gives_way: bool, may_go_on: MayGoOn) -> Session:
     os.chdir(home)
     builtins.input = _no_input
     pocket.install()
+<<<<<<< Updated upstream
+=======
+    if gives_way and ports is not None:
+        crew.take_part(ports)
+>>>>>>> Stashed changes
     return session
 
 

@@ -5,8 +5,8 @@ now, the results come back as one tensor, and `backward()` sends each worker its
 comes back. A worker is another process, or another web worker of the page: memory is not shared, since a page on a
 stick or over plain HTTP may not.
 
-As in PyTorch's DataParallel, batch norm takes the statistics of each share, and the running ones are those of the first.
-Off by one switch: `stop()`, or HANDSON_WORKERS=1.
+As in PyTorch's DataParallel, batch norm takes the statistics of each share, and the running ones are those of the
+first. Off by one switch: `stop()`, or HANDSON_WORKERS=1.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any, BinaryIO, Protocol
 
 from handson.pocket import autograd, creation, shapes
@@ -23,7 +24,7 @@ from handson.pocket.nn.module import Module
 from handson.pocket.tensor import Parameter, Tensor, from_bytes
 
 SMALLEST_BATCH = 32
-"""Smaller ones are not worth the way."""
+"""For two; smaller ones are not worth the way. More workers want more."""
 KEPT = 8
 """Forward passes that a worker remembers for a backward that may come."""
 
@@ -39,6 +40,8 @@ class Worker(Protocol):
 
 
 _workers: list[Worker] = []
+recruit: Callable[[], bool] | None = None
+"""Called before a batch is shared out: looks for workers that are there now; False where this call must stay here."""
 _inside = False
 _known: dict[int, tuple[Any, ...]] = {}
 _passes = 0
@@ -64,14 +67,16 @@ def count() -> int:
 
 def wanted(module: Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> bool:
     """Whether a call of a module is to be shared out."""
-    if not _workers or _inside or named or len(arguments) != 1:
+    if (not _workers and recruit is None) or _inside or named or len(arguments) != 1:
         return False
     (batch,) = arguments
-    if not isinstance(batch, Tensor) or batch.ndim < 2 or batch.shape[0] < max(SMALLEST_BATCH, 2 * count()):
+    if not isinstance(batch, Tensor) or batch.ndim < 2 or batch.shape[0] < SMALLEST_BATCH * count() / 2:
         return False
     if not autograd.is_grad_enabled() or not any(p.requires_grad for p in module.parameters()):
         return False
-    return _can_be_sent(module)
+    if not _can_be_sent(module) or (recruit is not None and not recruit()):
+        return False
+    return bool(_workers)
 
 
 def _can_be_sent(module: Module) -> bool:
@@ -101,7 +106,7 @@ def call(module: Module, batch: Tensor) -> Any:
     _inside = True
     try:
         result = module(own)
-    except Exception:
+    except BaseException:
         _raw_answers()
         raise
     finally:

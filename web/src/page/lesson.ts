@@ -1,5 +1,6 @@
 /** A lesson as a notebook: prose and code cells, run one after the other by one Python. */
 import { CodeCell } from "./codecell";
+import { coresChoice } from "./cores";
 import { download, h, icon } from "./dom";
 import { colorCode } from "./editor";
 import type { Edits } from "./edits";
@@ -92,7 +93,7 @@ export class LessonView {
         item(TEXTS.takeNotebook, () => this.takeNotebook()),
         item(TEXTS.takeScript, () => this.takeScript()),
         item(TEXTS.resetAll, () => this.resetAll()),
-        themeChoice(), this.kept,
+        coresChoice(() => this.say(TEXTS.coresLater, null)), themeChoice(), this.kept,
       ),
     );
     menu.addEventListener("keydown", (event) => {

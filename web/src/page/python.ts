@@ -2,6 +2,7 @@
 import type { FromWorker, Packed, PythonError, Start, ToWorker } from "../worker/messages";
 import { loadResources, loadWorker } from "./resources";
 import type { Site } from "./site";
+import { allCores, handsToHave } from "./cores";
 import { TEXTS } from "./texts";
 
 /** How a run ended: `stopped` where Stop did it, and whether Python's variables are still there. */
@@ -38,6 +39,7 @@ export class Python {
   private present = new Set<string>();
   private givesWay = false;
   private stopTimer: ReturnType<typeof setTimeout> | undefined;
+  private hands: Worker[] = [];
   private fail: (error: Error) => void = () => {};
   version = "";
   startedIn = 0;
@@ -88,10 +90,31 @@ export class Python {
       packages: site.packages.map((name) => packed[name]!),
       files,
       texts: site.texts,
-      environment: { ...site.environment, ...this.environment },
+      environment: { ...site.environment, ...(allCores() ? {} : { HANDSON_WORKERS: "1" }), ...this.environment },
     } satisfies Start);
     await Promise.race([ready, failed]);
     for (const asset of assets) this.present.add(asset);
+  }
+
+  /** More workers, which take shares of the batches of the one that runs the lesson (see handson/pocket/parallel.py). */
+  private async recruit(): Promise<void> {
+    const worker = this.worker;
+    const packed = await this.load();
+    for (let hand = 0; hand < handsToHave(); hand++) {
+      const helper = new Worker(URL.createObjectURL(new Blob([await loadWorker(this.site.worker)], { type: "text/javascript" })));
+      if (worker !== this.worker || !worker) return helper.terminate();
+      this.hands.push(helper);
+      const { port1, port2 } = new MessageChannel();
+      helper.onerror = (event) => { event.preventDefault(); helper.terminate(); }; // the lesson goes on without it
+      helper.onmessage = (event: MessageEvent<FromWorker>) => {
+        if (event.data.type === "ready" && worker === this.worker) worker.postMessage({ type: "hand", port: port1 } satisfies ToWorker, [port1]);
+      };
+      const { packages, environment } = this.site;
+      helper.postMessage({
+        type: "start", wasm: this.module ?? packed["pyodide.asm.wasm"]!, stdlib: packed["python_stdlib.zip"]!,
+        packages: packages.map((name) => packed[name]!), files: {}, texts: {}, environment, shares: port2,
+      } satisfies Start, [port2]);
+    }
   }
 
   /** The files that every lesson needs, kept for the next start. */
@@ -159,7 +182,8 @@ export class Python {
 
   private end(): void {
     clearTimeout(this.stopTimer);
-    this.worker?.terminate();
+    for (const worker of [this.worker, ...this.hands]) worker?.terminate();
+    this.hands = [];
     this.worker = null;
     this.started = null;
     this.version = "";
@@ -194,6 +218,8 @@ export class Python {
       this.startedIn = message.milliseconds;
       this.listener.state(TEXTS.ready(message.python), null);
       ready();
+    } else if (message.type === "hands wanted") {
+      this.recruit().catch(() => {}); // the lesson goes on without them
     } else if (message.type === "said") {
       this.listener.said(message.run, JSON.parse(message.text) as Record<string, unknown>);
     } else if (message.type === "done") {

@@ -3,6 +3,7 @@ import { HOME, serve } from "./classic";
 import createPyodideModule from "pyodide/pyodide.asm.mjs";
 import { loadPyodide, type PyodideInterface } from "pyodide";
 import { unpacked } from "./bytes";
+import { Crew, messagesTaken } from "./crew";
 import type { FromWorker, PythonError, Start, ToWorker } from "./messages";
 
 /** handson.page.session.Session, as seen from here. */
@@ -17,6 +18,7 @@ let pyodide: PyodideInterface | null = null;
 let session: Session | null = null;
 let running = 0;
 let stopAsked = false;
+const crew = new Crew(() => post({ type: "hands wanted" }));
 
 async function start(message: Start): Promise<void> {
   const began = performance.now();
@@ -41,8 +43,20 @@ async function start(message: Start): Promise<void> {
   await write(message.files);
   for (const [path, text] of Object.entries(message.texts)) writeFile(path, text);
   pyodide.runPython("import sys; sys.path.insert(0, '/handson')");
-  session = pyodide.pyimport("handson.page.session").start(said, givesWay(), mayGoOn) as Session;
+  if (message.shares) takeShares(message.shares);
+  else session = pyodide.pyimport("handson.page.session").start(said, givesWay(), mayGoOn, crew) as Session;
   post({ type: "ready", python: pyodide.runPython("import platform; platform.python_version()"), wasm, milliseconds: performance.now() - began, givesWay: givesWay() });
+}
+
+/** Answer each share of a batch that comes: a network's results, or its gradients. */
+function takeShares(port: MessagePort): void {
+  const replica = pyodide!.pyimport("handson.pocket.parallel").Replica();
+  port.onmessage = (event: MessageEvent<Uint8Array>) => {
+    const answer = replica.answer(pyodide!.toPy(event.data)) as { toJs(): Uint8Array; destroy(): void };
+    const bytes = answer.toJs();
+    answer.destroy();
+    port.postMessage(bytes, [bytes.buffer]);
+  };
 }
 
 /** Whether Python can wait for JavaScript in the middle of a cell (JavaScript Promise Integration). */
@@ -57,11 +71,7 @@ function said(text: string): void {
 
 /** Called from Python, which waits for it: messages that came in are taken; the answer is whether to stop. */
 async function mayGoOn(): Promise<boolean> {
-  await new Promise<void>((resolve) => {
-    const channel = new MessageChannel();
-    channel.port1.onmessage = () => resolve();
-    channel.port2.postMessage(null);
-  });
+  await messagesTaken();
   return !stopAsked;
 }
 
@@ -94,6 +104,7 @@ async function take(message: ToWorker): Promise<void> {
   else if (message.type === "run") await run(message);
   else if (message.type === "tell") session?.receive(message.text);
   else if (message.type === "files") await write(message.files);
+  else if (message.type === "hand") crew.add(message.port);
   else stopAsked = true;
 }
 

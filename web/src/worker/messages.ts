@@ -14,6 +14,8 @@ export interface Start {
   files: Record<string, Packed>;
   texts: Record<string, string>;
   environment: Record<string, string>;
+  /** Of a worker that takes shares of batches and runs no cells: where they come from. */
+  shares?: MessagePort;
 }
 
 export type ToWorker =
@@ -23,6 +25,8 @@ export type ToWorker =
   /** A message of the page for handson.lab.front.receive. */
   | { type: "tell"; text: string }
   | { type: "files"; files: Record<string, Packed> }
+  /** One more worker that takes shares of batches is ready at the other end. */
+  | { type: "hand"; port: MessagePort }
   /** Asked of a cell that gives way now and then (see `breathe`); one that does not never hears it. */
   | { type: "stop" };
 
@@ -40,6 +44,8 @@ export type FromWorker =
   | { type: "ready"; python: string; wasm: WebAssembly.Module; milliseconds: number; givesWay: boolean }
   /** One message of Python, as JSON text; `run` is the cell that was running, 0: none. */
   | { type: "said"; run: number; text: string }
+  /** A network is being trained: more workers would help. */
+  | { type: "hands wanted" }
   | { type: "done"; run: number; error: PythonError | null; milliseconds: number; megabytes: number }
   /** Python itself is broken (out of memory inside, an abort): only a new worker helps. */
   | { type: "broken"; message: string };

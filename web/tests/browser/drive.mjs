@@ -158,6 +158,34 @@ await tried("a loop that prints is stopped with its variables kept, where the br
   return { can };
 });
 
+if (how === "all") await tried("training is shared out to another worker, and learns the same", async () => {
+  await runCell(5, `import time, json, torch
+from torch import nn
+from handson.pocket import parallel
+
+def losses(steps):
+    torch.manual_seed(1)
+    network, batch = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3)), torch.randn(64, 6)
+    optimizer, found = torch.optim.SGD(network.parameters(), 0.1), []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = network(batch).square().mean()
+        loss.backward()
+        optimizer.step()
+        found.append(loss.item())
+    return found
+
+alone, began = losses(5), time.time()
+while parallel.count() < 2 and parallel.recruit and time.time() - began < 40:
+    losses(5)
+shared = losses(5)
+print(json.dumps({"workers": parallel.count(), "apart": max(abs(a - b) for a, b in zip(alone, shared))}))`);
+  const told = JSON.parse((await look("view.report().cells[5].outputs")).map((output) => output.text ?? "").join("").trim().split("\n").at(-1));
+  expect(told.apart < 1e-4, told);
+  expect(told.workers >= 2 || !(await look('"Suspending" in WebAssembly')) || (await look("navigator.hardwareConcurrency")) < 2, told);
+  return told;
+});
+
 if (how === "all") await tried("running out of memory is survived", async () => {
   await runCell(5, "big = []\nwhile True:\n    big.append(bytearray(10**8))");
   expect((await textOf(5)).includes("MemoryError"), await textOf(5));
