@@ -24,11 +24,8 @@ from typing import Any, Final
 
 from handson import pocket
 from handson.lab import front
-<<<<<<< Updated upstream
-from handson.page.pictures import read_pictures
-=======
 from handson.page import crew
->>>>>>> Stashed changes
+from handson.page.pictures import read_pictures
 
 _BATCH_SECONDS: Final = 0.1
 _BATCH_LETTERS: Final = 4_000
@@ -213,11 +210,8 @@ def start(send: Send, gives_way: bool, may_go_on: MayGoOn, ports: crew.Ports | N
     os.chdir(home)
     builtins.input = _no_input
     pocket.install()
-<<<<<<< Updated upstream
-=======
     if gives_way and ports is not None:
         crew.take_part(ports)
->>>>>>> Stashed changes
     return session
 
 
