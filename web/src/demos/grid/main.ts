@@ -12,7 +12,7 @@ import { MOVES, Planner, Walker, World } from "./world";
 type Method = "policy" | "value" | "sarsa" | "q";
 type Tool = "wall" | "plus" | "minus" | "free" | "start";
 
-const WORLD = [
+const MAZE = [
   "..........",
   ".###.####.",
   ".#..-...#.",
@@ -24,6 +24,9 @@ const WORLD = [
   "......-...",
   "S...##....",
 ];
+/** Sutton and Barto's cliff, with a fall that one survives. */
+const CLIFF = ["..........", "..........", "..........", "S--------+"];
+const WORLDS = { maze: MAZE, cliff: CLIFF };
 const REST = 40; // sweeps without a change until a planner rests
 
 function main(): void {
@@ -31,7 +34,8 @@ function main(): void {
   const page = frame(texts);
   const random = new Random(3);
   const rules = { discount: 0.9, slip: 0, rate: 0.2, exploration: 0.1 };
-  let world = World.drawn(WORLD);
+  let drawing: keyof typeof WORLDS = "maze";
+  let world = World.drawn(MAZE);
   let method: Method = "value";
   let planner = new Planner(world, rules);
   let walker = new Walker(world, rules, "q", random);
@@ -82,10 +86,10 @@ function main(): void {
     return `rgb(${paper.map((value, i) => Math.round(0.3 * value + 0.7 * slate[i]!)).join(" ")})`;
   }
 
-  const grid = surface(ui.canvas, 1, ({ context: c, width }) => {
+  const grid = surface(ui.canvas, 1, ({ context: c, width, height }) => {
     const size = width / world.width;
     const most = Math.max(1e-3, ...world.cells.map((cell, i) => (cell.wall ? 0 : Math.abs(value(i)))));
-    c.clearRect(0, 0, width, width);
+    c.clearRect(0, 0, width, height);
     c.textAlign = "center";
     c.textBaseline = "middle";
     world.cells.forEach((cell, state) => {
@@ -218,8 +222,9 @@ function main(): void {
   }
   const stateAt = (event: PointerEvent): number => {
     const { x, y } = grid.at(event);
-    const [column, row] = [x, y].map((value) => Math.max(0, Math.min(world.width - 1, Math.floor((value / grid.width) * world.width))));
-    return row! * world.width + column!;
+    const size = grid.width / world.width;
+    const inside = (value: number, count: number): number => Math.max(0, Math.min(count - 1, Math.floor(value / size)));
+    return inside(y, world.height) * world.width + inside(x, world.width);
   };
   let painting: Tool | null = null;
   grid.element.addEventListener("pointerdown", (event) => {
@@ -262,6 +267,13 @@ function main(): void {
     page.announce(`${(chosen % world.width) + 1}, ${Math.floor(chosen / world.width) + 1}: ${what}${worth}`);
   }
 
+  function rebuild(): void {
+    world = World.drawn(WORLDS[drawing]);
+    grid.element.style.aspectRatio = String(world.width / world.height);
+    chosen = -1;
+    forget();
+    loop.start();
+  }
   const exploration = slider(ui.exploration, { min: 0, max: 1, step: 0.05, value: rules.exploration }, (value) => value.toFixed(2), (value) => (rules.exploration = value));
   const rate = slider(ui.rate, { min: 0.05, max: 1, step: 0.05, value: rules.rate }, (value) => value.toFixed(2), (value) => (rules.rate = value));
   const pace = (value: number): void => void (loop.limit = 10 ** value / 60);
@@ -270,11 +282,7 @@ function main(): void {
     runButton(loop, page.announce),
     button(ui.step, () => loop.single()),
     button(ui.reset, forget),
-    button(ui.world, () => {
-      world = World.drawn(WORLD);
-      forget();
-      loop.start();
-    }),
+    button(ui.world, rebuild),
     planned.element,
     walked.element,
   );
@@ -289,6 +297,10 @@ function main(): void {
         pace(paced.value);
         forget();
         loop.start();
+      }).element,
+      select<keyof typeof WORLDS>(ui.place, [["maze", ui.maze], ["cliff", ui.cliff]], drawing, (name) => {
+        drawing = name;
+        rebuild();
       }).element,
       paced.element,
       slider(ui.discount, { min: 0.5, max: 0.99, step: 0.01, value: rules.discount }, (value) => value.toFixed(2), (value) => {

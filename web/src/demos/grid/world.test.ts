@@ -57,3 +57,16 @@ describe.each(["q", "sarsa"] as const)("learning by %s", (kind) => {
     expect(mean(lengths.slice(0, 5))).toBeGreaterThan(mean(lengths.slice(-100)));
   });
 });
+
+test("along a cliff Sarsa keeps away from the edge that Q-learning walks on", () => {
+  const world = World.drawn(["..........", "..........", "..........", "S--------+"]);
+  const rows = (kind: "q" | "sarsa"): number[] => {
+    const walker = new Walker(world, { discount: 0.95, slip: 0, rate: 0.1, exploration: 0.3 }, kind, new Random(1));
+    while (walker.walks < 10_000) walker.step();
+    const path = [world.start];
+    while (world.isFree(path.at(-1)!) && path.length < 50) path.push(world.beside(path.at(-1)!, walker.best(path.at(-1)!)));
+    return path.slice(1, -1).map((state) => Math.floor(state / world.width));
+  };
+  expect(Math.min(...rows("q"))).toBe(2);
+  expect(Math.min(...rows("sarsa"))).toBeLessThan(2);
+});
