@@ -163,9 +163,9 @@ async function main(kernels: Kernels): Promise<void> {
     const margin = 18;
     // The view follows the cloud smoothly.
     const scale = Math.min((across - 2 * margin) / (right - left || 1), (down - 2 * margin) / (bottom - top || 1));
-    const ease = layout!.steps < 2 ? 1 : 0.25;
+    const ease = layout!.steps < 2 ? 1 : 0.4;
     view = {
-      scale: view.scale + ease * (scale - view.scale),
+      scale: Math.min(scale, view.scale + ease * (scale - view.scale)), // nothing is cut off while the map grows
       x: view.x + ease * ((left + right) / 2 - view.x),
       y: view.y + ease * ((top + bottom) / 2 - view.y),
     };
