@@ -73,6 +73,18 @@ INLINE i64 larger(i64 a, i64 b) { return a > b ? a : b; }
 
 #if defined(_WIN32)
 API int _fltused = 0; /* what Windows' linker looks for where there are floats */
+
+/* Called before more than a page of stack is taken: touches each page, for Windows to grow the stack. */
+#if defined(__x86_64__) /* the size is in rax; all registers stay */
+__asm__(".globl __chkstk\n__chkstk:\n"
+        "  pushq %rcx\n  pushq %rax\n  leaq 24(%rsp), %rcx\n"
+        "1: cmpq $4096, %rax\n  jb 2f\n  subq $4096, %rcx\n  orq $0, (%rcx)\n  subq $4096, %rax\n  jmp 1b\n"
+        "2: subq %rax, %rcx\n  orq $0, (%rcx)\n  popq %rax\n  popq %rcx\n  ret\n");
+#else /* its sixteenth is in x15; x16 and x17 are free */
+__asm__(".globl __chkstk\n__chkstk:\n"
+        "  lsl x16, x15, #4\n  mov x17, sp\n"
+        "1: sub x17, x17, #4096\n  subs x16, x16, #4096\n  ldr xzr, [x17]\n  b.gt 1b\n  ret\n");
+#endif
 #endif
 
 /* What compilers call by themselves, where no libc is linked. wasm has instructions for it. */

@@ -150,9 +150,47 @@ INLINE place *F(cut_places)(char **work, i64 count) {
   return (place *)here;
 }
 
+/* Images of few pixels leave vectors half empty. Then a vector takes one pixel of WIDE images: all positions and offsets become WIDE
+ * times as large, and all else stays. */
+INLINE i64 F(mixes)(const hp_conv *d, const planes_shape *g) {
+  i64 alone = d->n * F(vectors)(d->oh, d->ow, g->pitch), mixed = (d->n + WIDE - 1) / WIDE * d->oh * d->ow;
+  return !SMALL && g->k >= 32 && d->n > 1 && mixed * 4 < alone * 3;
+}
+
+/* to[p][i] = from[i][p] for p < count, zeros for i >= images. */
+static void F(mix)(i64 images, place count, const REAL *from, place distance, REAL *to) {
+  if (images < WIDE)
+    for (place p = 0; p < count * WIDE; p++) to[p] = 0;
+  for (place p0 = 0; p0 < count; p0 += 16) /* a few at a time: both sides stay in the cache */
+    for (place i = 0; i < (place)images; i++)
+      for (place p = p0; p < (p0 + 16 < count ? p0 + 16 : count); p++) to[p * WIDE + i] = from[i * distance + p];
+}
+
+/* A rectangle of every channel back to its place in each image: the other way round. */
+static void F(unmix)(i64 images, i64 channels, const F(target) * t, const REAL *from, REAL *to, i64 distance) {
+  for (i64 c = 0; c < channels; c++)
+    for (i64 y = 0; y < t->rows; y++, from += t->columns * WIDE)
+      for (i64 i = 0; i < images; i++) {
+        REAL *out = to + i * distance + c * t->out_channel + y * t->out_row;
+        const place columns = (place)t->columns, step = (place)t->out_step;
+        for (place x = 0; x < columns; x++) out[x * step] = from[x * WIDE + i];
+      }
+}
+
+/* correlate for mixed images: `offset` is that of mixed images, `out` a mixed rectangle, which then goes to the images of t. */
+static void F(correlate_mixed)(i64 images, i64 distance, i64 m, i64 k, const REAL *weights, const place *offset, const REAL *source,
+                               const REAL *bias, const F(target) * t, REAL *out) {
+  i64 across = t->columns * WIDE;
+  F(target) mixed = {t->rows, across, t->pitch * WIDE, out, t->rows * across, across, 1};
+  F(correlate)(m, k, weights, offset, source, bias, &mixed, 0);
+  F(unmix)(images, m, t, out, t->out, distance);
+}
+
 API i64 F(hp_conv2d_forward_work)(const hp_conv *d) {
   planes_shape g = shape_of_planes(d);
-  i64 numbers = d->oc * g.k + g.cg * g.phases * g.plane + SLACK + TILE_ROWS * F(vectors)(d->oh, d->ow, g.pitch) * WIDE;
+  i64 image = g.cg * g.phases * g.plane + SLACK, numbers = d->oc * g.k;
+  if (F(mixes)(d, &g)) numbers += (2 * image + g.og * d->oh * d->ow) * WIDE;
+  else numbers += image + TILE_ROWS * F(vectors)(d->oh, d->ow, g.pitch) * WIDE;
   return numbers * (i64)sizeof(REAL) + g.k * (i64)sizeof(place) + 512;
 }
 
@@ -160,19 +198,29 @@ API void F(hp_conv2d_forward)(const hp_conv *d, const REAL *x, const REAL *weigh
   if (d->n <= 0 || d->oh <= 0 || d->ow <= 0 || d->oc <= 0) return;
   planes_shape g = shape_of_planes(d);
   char *free = (char *)work;
-  REAL *panels = F(cut)(&free, d->oc * g.k), *planes = F(cut)(&free, g.cg * g.phases * g.plane + SLACK);
+  const i64 mixes = F(mixes)(d, &g), size = g.cg * g.phases * g.plane + SLACK;
+  REAL *panels = F(cut)(&free, d->oc * g.k), *planes = F(cut)(&free, mixes ? 2 * size * WIDE : size);
   place *offset = F(cut_places)(&free, g.k);
   REAL *spare = F(cut)(&free, 0);
   tap_offsets(d, &g, offset);
+  for (i64 i = 0; mixes && i < g.k; i++) offset[i] *= WIDE;
   for (i64 group = 0; group < d->groups; group++)
     F(pack_a)(0, g.og, g.k, weight + group * g.og * g.k, g.k, 1, panels + group * g.og * g.k);
-  for (i64 i = 0; i < d->n; i++)
+  for (i64 i = 0, images; i < d->n; i += images)
     for (i64 group = 0; group < d->groups; group++) {
-      const REAL *image = x + (i * d->c + group * g.cg) * d->h * d->w;
+      const REAL *image = x + (i * d->c + group * g.cg) * d->h * d->w, *some = bias ? bias + group * g.og : 0;
+      const REAL *panel = panels + group * g.og * g.k;
+      F(target) t = {d->oh, d->ow, g.pitch, y + (i * d->oc + group * g.og) * d->oh * d->ow, d->oh * d->ow, d->ow, 1};
+      images = mixes ? smaller(WIDE, d->n - i) : 1;
+      if (mixes) {
+        for (i64 l = 0; l < images; l++) F(fill_planes)(d, &g, g.cg, image + l * d->c * d->h * d->w, planes + l * size);
+        F(mix)(images, (place)size, planes, (place)size, planes + size * WIDE);
+        F(correlate_mixed)(images, d->oc * d->oh * d->ow, g.og, g.k, panel, offset, planes + size * WIDE, some, &t, spare);
+        continue;
+      }
       i64 last = i == d->n - 1 && group == d->groups - 1; /* nothing may be read behind it */
       if (!lies_as_planes(d) || last) F(fill_planes)(d, &g, g.cg, image, planes), image = planes;
-      F(target) t = {d->oh, d->ow, g.pitch, y + (i * d->oc + group * g.og) * d->oh * d->ow, d->oh * d->ow, d->ow, 1};
-      F(correlate)(g.og, g.k, panels + group * g.og * g.k, offset, image, bias ? bias + group * g.og : 0, &t, spare);
+      F(correlate)(g.og, g.k, panel, offset, image, some, &t, spare);
     }
 }
 
@@ -182,8 +230,20 @@ INLINE i64 F(gradient_planes)(const planes_shape *g) { return g->og * (g->reach 
 API i64 F(hp_conv2d_backward_input_work)(const hp_conv *d) {
   planes_shape g = shape_of_planes(d);
   i64 vectors = g.height * ((g.pitch + WIDE - 1) / WIDE);
-  i64 numbers = d->oc * g.k + F(gradient_planes)(&g) + TILE_ROWS * vectors * WIDE;
+  i64 numbers = d->oc * g.k;
+  if (F(mixes)(d, &g)) numbers += (2 * F(gradient_planes)(&g) + g.cg * g.plane) * WIDE;
+  else numbers += F(gradient_planes)(&g) + TILE_ROWS * vectors * WIDE;
   return numbers * (i64)sizeof(REAL) + g.og * g.taps * (i64)sizeof(place) + 512;
+}
+
+static void F(fill_gradient_planes)(const hp_conv *d, const planes_shape *g, const REAL *lines, REAL *plane) {
+  for (i64 o = 0; o < g->og; o++) {
+    for (i64 l = 0; l < g->reach; l++) *plane++ = 0;
+    for (i64 y = 0; y < d->oh; y++, lines += d->ow, plane += g->pitch)
+      F(copy_and_clear)((place)d->ow, (place)g->pitch, lines, plane);
+    for (i64 l = d->oh * g->pitch; l < g->plane; l++) *plane++ = 0;
+  }
+  for (i64 l = 0; l < SLACK; l++) plane[l] = 0;
 }
 
 /* The weights of one phase of one group as panels over the input's channels, and where its taps see the planes of gy. Returns
@@ -213,7 +273,8 @@ API void F(hp_conv2d_backward_input)(const hp_conv *d, const REAL *gy, const REA
   if (d->n <= 0) return;
   planes_shape g = shape_of_planes(d);
   char *free = (char *)work;
-  REAL *panels = F(cut)(&free, d->oc * g.k), *planes = F(cut)(&free, F(gradient_planes)(&g));
+  const i64 mixes = F(mixes)(d, &g), size = F(gradient_planes)(&g);
+  REAL *panels = F(cut)(&free, d->oc * g.k), *planes = F(cut)(&free, mixes ? 2 * size * WIDE : size);
   place *offset = F(cut_places)(&free, g.og * g.taps);
   REAL *spare = F(cut)(&free, 0);
   i64 reached = d->sh == 1 && d->sw == 1 && g.height - d->ph >= d->h && g.pitch - d->pw >= d->w && d->oh > 0 && d->ow > 0;
@@ -221,35 +282,35 @@ API void F(hp_conv2d_backward_input)(const hp_conv *d, const REAL *gy, const REA
     for (i64 i = 0; i < d->n * d->c * d->h * d->w; i++) gx[i] = 0;
   if (d->oh <= 0 || d->ow <= 0 || d->oc <= 0) return;
   const i64 once = d->groups == 1 && g.phases == 1; /* the panels are the same for all images */
-  for (i64 i = 0; i < d->n; i++)
+  for (i64 i = 0, images; i < d->n; i += images)
     for (i64 group = 0; group < d->groups; group++) {
-      REAL *plane = planes;
-      const REAL *lines = gy + (i * d->oc + group * g.og) * d->oh * d->ow;
-      for (i64 o = 0; o < g.og; o++) {
-        for (i64 l = 0; l < g.reach; l++) *plane++ = 0;
-        for (i64 y = 0; y < d->oh; y++, lines += d->ow, plane += g.pitch)
-          F(copy_and_clear)((place)d->ow, (place)g.pitch, lines, plane);
-        for (i64 l = d->oh * g.pitch; l < g.plane; l++) *plane++ = 0;
-      }
-      for (i64 l = 0; l < SLACK; l++) plane[l] = 0;
+      const REAL *lines = gy + (i * d->oc + group * g.og) * d->oh * d->ow, *source = mixes ? planes + size * WIDE : planes;
+      images = mixes ? smaller(WIDE, d->n - i) : 1;
+      for (i64 l = 0; l < images; l++)
+        F(fill_gradient_planes)(d, &g, lines + l * d->oc * d->oh * d->ow, planes + l * size);
+      if (mixes) F(mix)(images, (place)size, planes, (place)size, planes + size * WIDE);
       i64 k = once ? g.og * g.taps : 0;
       for (i64 py = 0; py < d->sh; py++)
         for (i64 px = 0; px < d->sw; px++) {
           i64 y0 = steps_to(d->ph - py, d->sh), y1 = smaller(steps_to(d->h + d->ph - py, d->sh), g.height);
           i64 x0 = steps_to(d->pw - px, d->sw), x1 = smaller(steps_to(d->w + d->pw - px, d->sw), g.pitch);
-          if (!once || !i)
+          if (!once || !i) {
             k = F(phase_weights)(d, &g, weight + group * g.og * g.k, py, px, panels, offset);
+            for (i64 l = 0; mixes && l < k; l++) offset[l] *= WIDE;
+          }
           if (!k || y1 <= y0 || x1 <= x0) continue;
           REAL *corner = gx + ((i * d->c + group * g.cg) * d->h + y0 * d->sh + py - d->ph) * d->w + x0 * d->sw + px - d->pw;
           F(target) t = {y1 - y0, x1 - x0, g.pitch, corner, d->h * d->w, d->sh * d->w, d->sw};
-          F(correlate)(g.cg, k, panels, offset, planes + y0 * g.pitch + x0, 0, &t, spare);
+          if (mixes)
+            F(correlate_mixed)(images, d->c * d->h * d->w, g.cg, k, panels, offset, source + (y0 * g.pitch + x0) * WIDE, 0, &t, spare);
+          else F(correlate)(g.cg, k, panels, offset, source + y0 * g.pitch + x0, 0, &t, spare);
         }
     }
 }
 
 /* How backward_weight walks an image: `rows` runs of `length` numbers, of gy and of the planes. */
 typedef struct {
-  i64 rows, length, image, images, copied;
+  i64 rows, length, image, images, copied, mixes;
 } F(weight_walk);
 
 static F(weight_walk) F(walk_of)(const hp_conv *d, const planes_shape *g) {
@@ -260,9 +321,17 @@ static F(weight_walk) F(walk_of)(const hp_conv *d, const planes_shape *g) {
   w.length = split ? rounded(d->ow, WIDE) : through * WIDE;
   w.copied = !whole; /* gy has to be spaced out */
   w.image = g->cg * g->phases * g->plane;
+  w.mixes = F(mixes)(d, g);
+  if (w.mixes) w.rows = d->oh, w.length = d->ow * WIDE;
   i64 numbers = w.image + g->og * w.rows * w.length;
   w.images = larger(1, smaller(d->n, (1 << 17) / numbers)); /* 512 kB of float32: they stay in the cache */
   return w;
+}
+
+/* How many sets of WIDE images weight_mixed takes at once: 1 MB of float32. */
+INLINE i64 F(sets)(const hp_conv *d, const planes_shape *g) {
+  i64 numbers = (g->cg * g->phases * g->plane + SLACK + g->og * d->oh * d->ow) * WIDE;
+  return larger(1, smaller((d->n + WIDE - 1) / WIDE, (1 << 18) / numbers));
 }
 
 API i64 F(hp_conv2d_backward_weight_work)(const hp_conv *d) {
@@ -270,7 +339,34 @@ API i64 F(hp_conv2d_backward_weight_work)(const hp_conv *d) {
   if (d->oh <= 0 || d->ow <= 0) return 512;
   F(weight_walk) w = F(walk_of)(d, &g);
   i64 numbers = w.images * (w.image + g.og * w.rows * w.length) + 2 * SLACK;
+  if (w.mixes) numbers = (w.image + SLACK + F(sets)(d, &g) * (w.image + SLACK + g.og * d->oh * d->ow)) * WIDE;
   return numbers * (i64)sizeof(REAL) + g.k * (i64)sizeof(place) + 512;
+}
+
+/* backward_weight for mixed images; gw and gb are zeros before. */
+static void F(weight_mixed)(const hp_conv *d, const planes_shape *g, const REAL *x, const REAL *gy, REAL *gw, REAL *gb, place *offset,
+                            REAL *planes) {
+  const i64 pixels = d->oh * d->ow, size = g->cg * g->phases * g->plane + SLACK;
+  const i64 sets = F(sets)(d, g), set = g->og * pixels * WIDE;
+  REAL *mixed = planes + size * WIDE, *lines = mixed + sets * size * WIDE;
+  for (i64 i = 0; i < g->k; i++) offset[i] *= WIDE;
+  for (i64 first = 0; first < d->n; first += sets * WIDE)
+    for (i64 group = 0; group < d->groups; group++) {
+      i64 here = smaller(sets, (d->n - first + WIDE - 1) / WIDE);
+      for (i64 s = 0; s < here; s++) {
+        i64 image = first + s * WIDE, images = smaller(WIDE, d->n - image);
+        const REAL *from = gy + (image * d->oc + group * g->og) * pixels;
+        for (i64 i = 0; i < images; i++)
+          F(fill_planes)(d, g, g->cg, x + ((image + i) * d->c + group * g->cg) * d->h * d->w, planes + i * size);
+        F(mix)(images, (place)size, planes, (place)size, mixed + s * size * WIDE);
+        F(mix)(images, (place)(g->og * pixels), from, (place)(d->oc * pixels), lines + s * set);
+        for (i64 o = 0; gb && o < g->og; o++)
+          gb[group * g->og + o] += F(sum)(lines + s * set + o * pixels * WIDE, pixels * WIDE);
+      }
+      const F(runs) runs = {(place)here, (place)d->oh,           (place)(d->ow * WIDE), (place)set, (place)(d->ow * WIDE),
+                            (place)(size * WIDE), (place)(g->pitch * WIDE)};
+      F(all_dots)(g->og, g->k, &runs, lines, pixels * WIDE, mixed, offset, 1, gw + group * g->og * g->k, g->k);
+    }
 }
 
 /* gw, and gb unless it is null. */
@@ -283,9 +379,13 @@ API void F(hp_conv2d_backward_weight)(const hp_conv *d, const REAL *x, const REA
   if (d->n <= 0 || d->oh <= 0 || d->ow <= 0) return;
   F(weight_walk) w = F(walk_of)(d, &g);
   char *free = (char *)work;
-  REAL *planes = F(cut)(&free, w.images * w.image + SLACK), *lines = F(cut)(&free, w.images * g.og * w.rows * w.length);
   place *offset = F(cut_places)(&free, g.k);
   tap_offsets(d, &g, offset);
+  if (w.mixes) {
+    F(weight_mixed)(d, &g, x, gy, gw, gb, offset, (REAL *)(((place)(offset + g.k) + 63) & ~(place)63));
+    return;
+  }
+  REAL *planes = F(cut)(&free, w.images * w.image + SLACK), *lines = F(cut)(&free, w.images * g.og * w.rows * w.length);
   for (i64 first = 0; first < d->n; first += w.images)
     for (i64 group = 0; group < d->groups; group++) {
       i64 images = smaller(w.images, d->n - first);

@@ -73,7 +73,7 @@ API void F(hp_gemm)(i64 ta, i64 tb, i64 m, i64 n, i64 k, f64 factor, const REAL 
   if (k <= 0 || alpha == 0) return;
   if (ta && m == 1 && lda == 1) ta = 0, lda = k; /* a vector is its own transpose */
   if (!tb && n == 1 && ldb == 1) tb = 1, ldb = k;
-  if (!ta && tb && k >= 2 * WIDE && (m < 4 || n < WIDE / 2 || m * n <= 16)) {
+  if (!SMALL && !ta && tb && k >= 2 * WIDE && (m < 4 || n < WIDE / 2 || m * n <= 16)) {
     F(gemm_of_rows)(m, n, k, alpha, a, lda, b, ldb, c, ldc);
     return;
   }
