@@ -1,7 +1,7 @@
 """pocket against PyTorch, one thread each: python bench/pocket/race.py [--rounds 15] [--write]
 
-Every line is measured in turns, a round of one and a round of the other, so that a busy moment hits both; the table holds medians of
-the rounds. `ratio` is PyTorch's time over pocket's: above 1, pocket is quicker.
+Every line is measured in turns, a round of one and a round of the other, so that a busy moment hits both; the table
+holds medians of the rounds. `ratio` is PyTorch's time over pocket's: above 1, pocket is quicker.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def race(ours: Work, theirs: Work, rounds: int) -> tuple[float, float]:
     return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
 
 
-# -- the Digits network, whole ---------------------------------------------------------------------------------------------
+# -- the Digits network, whole ----------------------------------------------------------------------------------------
 
 
 def digits_step(library: Any, batch: int, backward: bool, train: bool) -> Work:
@@ -71,7 +71,7 @@ def digits_step(library: Any, batch: int, backward: bool, train: bool) -> Work:
     return step
 
 
-# -- layer by layer, the kernels alone ------------------------------------------------------------------------------------
+# -- layer by layer, the kernels alone --------------------------------------------------------------------------------
 
 
 def call(name: str, *arguments: Any) -> Work:
@@ -154,7 +154,7 @@ def layers(n: int) -> dict[str, tuple[Work, Work]]:
         lambda: torch.ops.aten.threshold_backward(gy, z, 0),
     )
     features, matrix, logits = torch.randn(n, 256), torch.randn(10, 256), torch.empty(n, 10)
-    size = getattr(library(), "hp_gemm_work_f32")
+    size = library().hp_gemm_work_f32
     size.restype = ctypes.c_longlong
     work = torch.empty(size(), dtype=torch.uint8)
     races["linear 256 → 10: forward"] = (
@@ -183,7 +183,7 @@ def layers(n: int) -> dict[str, tuple[Work, Work]]:
     return races
 
 
-# -- wasm in Node ----------------------------------------------------------------------------------------------------------
+# -- wasm in Node -----------------------------------------------------------------------------------------------------
 
 
 class Node:
@@ -279,7 +279,7 @@ def wasm(rounds: int) -> dict[str, tuple[float, float]]:
     return found
 
 
-# -- the table ---------------------------------------------------------------------------------------------------------------
+# -- the table --------------------------------------------------------------------------------------------------------
 
 
 def table(rows: dict[str, tuple[float, float]]) -> str:
@@ -308,7 +308,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
 
-    steps = {"forward": (False, False), "forward and backward": (True, False), "step of training, with Adam": (True, True)}
+    steps = {"forward": (False, False), "forward and backward": (True, False), "a step with Adam": (True, True)}
     whole = {
         f"Digits network, batch {options.batch}: {what}": race(
             digits_step(pocket, options.batch, *how), digits_step(torch, options.batch, *how), options.rounds
@@ -322,16 +322,16 @@ def main() -> None:
         print(table(rows) + "\n")
     if options.write:
         node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
-        level = processor_level()
-        machine = (
-            f"{datetime.date.today()}, {processor()}{f', level {level}' if level else ''}, PyTorch {torch.__version__}, "
-            f"Node {node}, {options.rounds} rounds."
-        )
-        (HERE / "results.json").write_text(json.dumps({"machine": machine, **sections}, indent=1) + "\n", encoding="utf-8")
+        level = f", level {processor_level()}" if processor_level() else ""
+        versions = f"PyTorch {torch.__version__}, Node {node}"
+        machine = f"{datetime.date.today()}, {processor()}{level}, {versions}, {options.rounds} rounds."
+        results = json.dumps({"machine": machine, **sections}, indent=1) + "\n"
+        (HERE / "results.json").write_text(results, encoding="utf-8")
         text = (HERE / "README.md").read_text(encoding="utf-8")
         for name, rows in sections.items():
-            head, rest = text.split(f"<!-- {name} -->\n", 1)
-            text = f"{head}<!-- {name} -->\n{table(rows)}\n\n{machine}\n<!-- end of {name} -->" + rest.split(f"<!-- end of {name} -->", 1)[1]
+            begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+            head, rest = text.split(begin)[0], text.split(end)[1]
+            text = f"{head}{begin}\n{table(rows)}\n\n{machine}\n{end}{rest}"
         (HERE / "README.md").write_text(text, encoding="utf-8")
 
 

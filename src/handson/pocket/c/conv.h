@@ -19,7 +19,7 @@ typedef struct {
   i64 pitch, height, plane, phases, reach, cg, og, taps, k;
 } planes_shape;
 
-static planes_shape shape_of_planes(const hp_conv *d) {
+NOINLINE planes_shape shape_of_planes(const hp_conv *d) {
   planes_shape g;
   i64 down = (d->kh - 1) * d->dh / d->sh, right = (d->kw - 1) * d->dw / d->sw;
   g.pitch = d->ow + right, g.height = d->oh + down;
@@ -30,7 +30,7 @@ static planes_shape shape_of_planes(const hp_conv *d) {
 }
 
 /* The first index i >= 0 with i * step >= distance. */
-INLINE i64 steps_to(i64 distance, i64 step) { return distance <= 0 ? 0 : (distance + step - 1) / step; }
+static i64 steps_to(i64 distance, i64 step) { return distance <= 0 ? 0 : (distance + step - 1) / step; }
 
 INLINE i64 rounded(i64 n, i64 to) { return (n + to - 1) / to * to; }
 
@@ -77,7 +77,7 @@ static void F(fill_planes)(const hp_conv *d, const planes_shape *g, i64 channels
 }
 
 /* to[0..n] = from, to[n..end] = 0. */
-INLINE void F(copy_and_clear)(place n, place end, const REAL *from, REAL *to) {
+static void F(copy_and_clear)(place n, place end, const REAL *from, REAL *to) {
   place i = 0;
   for (; i + WIDE <= n; i += WIDE) F(store)(to + i, F(load)(from + i));
   for (; i < n; i++) to[i] = from[i];
@@ -92,9 +92,9 @@ typedef struct {
 } F(target);
 
 /* Vectors that cover a rectangle: row by row, or, if that takes fewer, straight through from row to row. */
-INLINE i64 F(vectors_by_row)(i64 rows, i64 columns) { return rows * ((columns + WIDE - 1) / WIDE); }
-INLINE i64 F(vectors_through)(i64 rows, i64 columns, i64 pitch) { return ((rows - 1) * pitch + columns + WIDE - 1) / WIDE; }
-INLINE i64 F(vectors)(i64 rows, i64 columns, i64 pitch) {
+static i64 F(vectors_by_row)(i64 rows, i64 columns) { return rows * ((columns + WIDE - 1) / WIDE); }
+static i64 F(vectors_through)(i64 rows, i64 columns, i64 pitch) { return ((rows - 1) * pitch + columns + WIDE - 1) / WIDE; }
+NOINLINE i64 F(vectors)(i64 rows, i64 columns, i64 pitch) {
   return smaller(F(vectors_by_row)(rows, columns), F(vectors_through)(rows, columns, pitch));
 }
 
@@ -152,7 +152,7 @@ INLINE place *F(cut_places)(char **work, i64 count) {
 
 /* Images of few pixels leave vectors half empty. Then a vector takes one pixel of WIDE images: all positions and offsets become WIDE
  * times as large, and all else stays. */
-INLINE i64 F(mixes)(const hp_conv *d, const planes_shape *g) {
+NOINLINE i64 F(mixes)(const hp_conv *d, const planes_shape *g) {
   i64 alone = d->n * F(vectors)(d->oh, d->ow, g->pitch), mixed = (d->n + WIDE - 1) / WIDE * d->oh * d->ow;
   return !SMALL && g->k >= 32 && d->n > 1 && mixed * 4 < alone * 3;
 }
@@ -329,7 +329,7 @@ static F(weight_walk) F(walk_of)(const hp_conv *d, const planes_shape *g) {
 }
 
 /* How many sets of WIDE images weight_mixed takes at once: 1 MB of float32. */
-INLINE i64 F(sets)(const hp_conv *d, const planes_shape *g) {
+NOINLINE i64 F(sets)(const hp_conv *d, const planes_shape *g) {
   i64 numbers = (g->cg * g->phases * g->plane + SLACK + g->og * d->oh * d->ow) * WIDE;
   return larger(1, smaller((d->n + WIDE - 1) / WIDE, (1 << 18) / numbers));
 }

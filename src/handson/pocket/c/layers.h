@@ -173,7 +173,7 @@ static REAL F(pixel_of)(REAL at, i64 size, i64 padding, i64 align, REAL *slope) 
 /* y (n, c, oh, ow) = x (n, c, h, w) at the places of grid (n, oh, ow, 2), -1 to 1. nearest: 0 takes four neighbours (bilinear), 1
  * the nearest; padding: 0 zeros, 1 border, 2 reflection. With gy, backward instead: gx (zeroed by the caller) and gg are
  * added to and written. */
-INLINE void F(sample)(i64 n, i64 c, i64 h, i64 w, i64 oh, i64 ow, i64 nearest, i64 padding, i64 align, const REAL *x,
+static void F(sample)(i64 n, i64 c, i64 h, i64 w, i64 oh, i64 ow, i64 nearest, i64 padding, i64 align, const REAL *x,
                       const REAL *grid, REAL *y, const REAL *gy, REAL *gx, REAL *gg) {
   i64 outputs = oh * ow;
   for (i64 i = 0; i < n; i++)

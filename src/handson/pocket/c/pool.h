@@ -84,7 +84,7 @@ API void F(hp_max_pool2d_backward)(const hp_pool *d, const REAL *gy, const i32 *
 }
 
 /* Means over the windows of d, or, if `adaptive`, over windows that divide the image; backward spreads gy over them. */
-INLINE void F(means)(const hp_pool *d, i64 adaptive, i64 count_padding, i64 divisor, i64 backward, REAL *x, REAL *y) {
+static void F(means)(const hp_pool *d, i64 adaptive, i64 count_padding, i64 divisor, i64 backward, REAL *x, REAL *y) {
   if (backward)
     for (i64 i = 0; i < d->planes * d->h * d->w; i++) x[i] = 0;
   for (i64 plane = 0; plane < d->planes; plane++, x += d->h * d->w)
