@@ -46,7 +46,11 @@ def _shape_of(data: Any) -> tuple[int, ...]:
         if isinstance(data, Tensor):
             return (*shape, *data.shape)
         if isinstance(data, str):
-            raise TypeError("new(): invalid data type 'str'")
+            if not shape:
+                raise TypeError("new(): invalid data type 'str'")
+            raise ValueError("too many dimensions 'str'")
+        if isinstance(data, dict | set):
+            raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
         if not isinstance(data, Sequence) and not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
             return tuple(shape)
         shape.append(len(data))
@@ -63,7 +67,7 @@ def _flatten(data: Any, shape: tuple[int, ...], depth: int, out: list[Any]) -> N
         return
     if depth == len(shape):
         if hasattr(data, "__len__"):
-            raise ValueError(f"expected a number at dim {depth} (got a sequence of length {len(data)})")
+            raise TypeError(f"expected a number at dim {depth} (got a sequence of length {len(data)})")
         out.append(data)
         return
     if not hasattr(data, "__len__"):
@@ -87,7 +91,7 @@ def _kind_of(flat: list[Any]) -> dtype:
         return int64
     for kind in kinds:
         if not issubclass(kind, bool | int | float) and not hasattr(kind, "__float__"):
-            raise TypeError(f"must be real number, not {kind.__name__}")
+            raise (ValueError if kind is str else RuntimeError)(f"Could not infer dtype of {kind.__name__}")
     return dtypes.get_default_dtype()
 
 
@@ -106,7 +110,8 @@ def _packed(flat: list[Any], shape: tuple[int, ...], kind: dtype) -> Tensor:
         try:
             content = struct.pack(f"={len(whole)}{kind.char}", *whole)
         except struct.error:
-            raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow") from None
+            error = ValueError if kind is int64 else RuntimeError
+            raise error(f"value cannot be converted to type {kind.name} without overflow") from None
     return from_bytes(content, shape, kind)
 
 
@@ -258,6 +263,8 @@ def _bounds(bounds: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
     values = [value.item() if isinstance(value, Tensor) else value for value in bounds]
     if len(values) == 1 and "end" not in named:
         values = [named.get("start", 0), values[0], named.get("step", 1)]
+    elif not values:
+        values = [named.get("start", 0), named["end"], named.get("step", 1)]
     else:
         values += [named[name] for name in ("start", "end", "step")[len(values) :] if name in named]
         values = values + [1] * (3 - len(values))

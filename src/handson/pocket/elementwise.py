@@ -447,7 +447,9 @@ def fmod(input: Any, other: Any) -> Tensor:
     """What is left of the division, with the sign of `input` (C's %)."""
     a, b = operand(input, "input"), operand(other)
     _zero_division(b, result_dtype(a, b))
-    return binary(BINARY["fmod"], a, b)
+    return _second_order(
+        "FmodBackward0", BINARY["fmod"], a, b, None, lambda g, x, y: g, lambda g, x, y: -(g * trunc(x / y)),
+    )  # fmt: skip
 
 
 def pow(input: Any, exponent: Any) -> Tensor:
@@ -484,6 +486,8 @@ def _power_of_number(a: Tensor, exponent: float) -> Tensor:
     quick = {1.0: lambda x: x * 1, 2.0: square, 0.5: sqrt, -1.0: reciprocal, -0.5: rsqrt}
     if exponent in quick:
         result: Tensor = quick[exponent](a)
+        if result._node is not None:
+            result._node.name = "PowBackward0"
         return result
     out = binary(BINARY["mul"], unary(UNARY["square"], a), a) if exponent == 3 else binary(BINARY["pow"], a, exponent)
     if recorded(a):

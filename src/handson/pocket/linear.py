@@ -186,6 +186,8 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """The product of a matrix and a vector."""
+    if input.ndim != 2 or vec.ndim != 1:
+        raise RuntimeError(f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim}")
     return matmul(input, vec)
 
 
@@ -198,6 +200,9 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """The product of each element of one vector with each of the other."""
+    for name, vector in (("self", input), ("vec2", vec2)):
+        if vector.ndim != 1:
+            raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {vector.ndim}-D")
     return shapes.unsqueeze(input, 1) * shapes.unsqueeze(vec2, 0)
 
 
@@ -236,7 +241,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
             "handson.pocket's einsum understands letters only; name the dimensions that '...' stands for."
         )
     if len(terms) != len(tensors):
-        raise ValueError("einsum(): more operands were provided than specified in the equation")
+        how = "more" if len(tensors) > len(terms) else "fewer"
+        raise RuntimeError(f"einsum(): {how} operands were provided than specified in the equation")
     for k, (term, tensor) in enumerate(zip(terms, tensors, strict=True)):
         if len(term) != tensor.ndim:
             raise RuntimeError(
@@ -317,6 +323,10 @@ def trace(input: Tensor) -> Tensor:
     return result
 
 
+class LinAlgError(RuntimeError):
+    """A matrix for which there is no result."""
+
+
 def inv(A: Tensor) -> Tensor:  # noqa: N803  # PyTorch's name
     """The inverse of a small matrix, by elimination with pivots, in double; not recorded."""
     n = A.shape[-1]
@@ -328,7 +338,7 @@ def inv(A: Tensor) -> Tensor:  # noqa: N803  # PyTorch's name
     for k in range(n):
         pivot = max(range(k, n), key=lambda r: abs(rows[r][k]))
         if rows[pivot][k] == 0:
-            raise RuntimeError(
+            raise LinAlgError(
                 f"linalg.inv: The diagonal element {k + 1} is zero, the inversion could not be completed because "
                 f"the input matrix "
                 "is singular."

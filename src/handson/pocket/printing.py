@@ -54,11 +54,7 @@ class _Numbers:
             if _settings["sci_mode"] is not None:
                 self.scientific = _settings["sci_mode"]
             finite = [v for v in values if math.isfinite(v) and v != 0]
-            others = [v for v in values if not math.isfinite(v)]
-            lengths = [len(self._one(v)) for v in finite] + [
-                len(str(v)) + (self.whole and not self.scientific) for v in others
-            ]
-            self.width = max(lengths, default=1)
+            self.width = max((len(self._one(v)) for v in finite), default=1)
         else:
             self.width = max((len(str(v)) for v in values), default=1)
 

@@ -126,7 +126,7 @@ def _into(self: Tensor, draw: Any) -> Tensor:
 
 def _floating(self: Tensor, name: str) -> None:
     if not self.dtype.is_floating_point:
-        raise RuntimeError(f"\"{name}\" not implemented for '{self.dtype.title}'")
+        raise NotImplementedError(f"\"{name}\" not implemented for '{self.dtype.title}'")
 
 
 def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Tensor:
@@ -157,6 +157,8 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None
 
 def _drawn(self: Tensor, chances: Tensor, generator: Generator | None) -> Tensor:
     exact = contiguous(copied(chances.detach(), float64))
+    if not bool(((exact >= 0) & (exact <= 1)).all()):
+        raise RuntimeError("bernoulli: expected all probabilities to be from 0 to 1")
     drawn = new(self.shape, bool_)
     step = 0 if exact.numel() == 1 else 1
     if drawn.numel():
@@ -171,9 +173,13 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     return _drawn(empty_like(input), input, generator)
 
 
-def random_(self: Tensor, low: int = 0, high: int | None = None, *, generator: Generator | None = None) -> Tensor:
-    """Whole numbers from low to before high, in place."""
-    end = high if high is not None else 2**24 if self.dtype.is_floating_point else 2 ** (8 * self.dtype.itemsize - 1)
+def random_(self: Tensor, *bounds: int, generator: Generator | None = None) -> Tensor:
+    """Whole numbers, in place: random_(), random_(to) or random_(from, to), to itself excluded."""
+    low = bounds[0] if len(bounds) > 1 else 0
+    largest = 2**24 + 1 if self.dtype.is_floating_point else 2 ** (8 * self.dtype.itemsize - 1)
+    end = bounds[-1] if bounds else largest
+    if low >= end:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={end}")
     drawn = new(self.shape, int64)
     if drawn.numel():
         C.integers(_state(generator), drawn.numel(), drawn.data_ptr(), low, end - low)
@@ -221,8 +227,6 @@ def randint(
     if high is not None:
         values.append(high)
     start, end = (0, int(values[0])) if len(values) == 1 else (int(values[0]), int(values[1]))
-    if start >= end:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={start} >= to={end}")
     out = empty(as_shape(size), dtype=dtype or int64, device=device)
     return random_(out, start, end, generator=generator)
 

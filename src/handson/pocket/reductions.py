@@ -80,7 +80,8 @@ def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype 
     out = plain_sum(source, axes, keepdim=keepdim)
     if recorded(source):
         shape = source.shape
-        out._record(Node("SumBackward1", (source,), lambda g: (spread_back(g, shape, axes, keepdim),)))
+        name = "SumBackward0" if dim is None else "SumBackward1"
+        out._record(Node(name, (source,), lambda g: (spread_back(g, shape, axes, keepdim),)))
     return out
 
 
@@ -91,10 +92,17 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype
             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
             f"{input.dtype.title}"
         )
-    axes = _axes(dim, input.ndim)
-    count = math.prod(input.shape[k] for k in axes)
-    total = sum(input, axes if input.ndim else None, keepdim, dtype=dtype)
-    return total / count if count else total * math.nan
+    source = input if dtype is None else to(input, dtype)
+    axes = _axes(dim, source.ndim)
+    count = math.prod(source.shape[k] for k in axes)
+    total = plain_sum(source, axes, keepdim=keepdim)
+    out = total / count if count else total * math.nan
+    if recorded(source):
+        shape = source.shape
+        name = "MeanBackward0" if dim is None else "MeanBackward1"
+        # (Where nothing is summed there is no gradient to be divided.)
+        out._record(Node(name, (source,), lambda g: (spread_back(g / (count or 1), shape, axes, keepdim),)))
+    return out
 
 
 def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:

@@ -493,7 +493,10 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
                 f"{list(tensor.shape)} at entry {k}"
             )
     at = wrapped(dim, tensors[0].ndim + 1)
-    return cat([unsqueeze(tensor, at) for tensor in tensors], at)
+    out = cat([unsqueeze(tensor, at) for tensor in tensors], at)
+    if out._node is not None:
+        out._node.name = "StackBackward0"
+    return out
 
 
 def vstack(tensors: Sequence[Tensor]) -> Tensor:

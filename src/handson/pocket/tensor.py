@@ -113,11 +113,14 @@ class Tensor:
     _node: Node | None
     _hooks: list[Callable[[Tensor], Tensor | None]] | None
 
-    def __init__(self, data: Any = ()) -> None:
+    def __init__(self, data: Any = (), *sizes: int) -> None:
         """A float32 tensor of numbers, or of a shape if whole numbers are given one by one; `torch.tensor` is
         plainer."""
         from handson.pocket import creation
 
+        if sizes or type(data) is int:
+            self._become(creation.empty(data, *sizes, dtype=dtypes.float32))
+            return
         made = data if isinstance(data, Tensor) else creation.tensor(data, dtype=dtypes.float32)
         self._become(made)
 

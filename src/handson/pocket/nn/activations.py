@@ -80,8 +80,10 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """Not below min_val, not above max_val."""
-    return written(input, elementwise.clamp(input, min_val, max_val), inplace)
+    """Not below min_val, not above max_val; at the ends themselves the gradient is 0."""
+    inside = (input > min_val) & (input < max_val)
+    ends = elementwise.clamp(input.detach(), min_val, max_val)
+    return written(input, elementwise.where(inside, input, ends), inplace)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -91,7 +93,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """clamp(x + 3, 0, 6) / 6."""
-    return written(input, elementwise.clamp(input + 3, 0.0, 6.0) / 6, inplace)
+    return written(input, hardtanh(input + 3, 0.0, 6.0) / 6, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -169,6 +171,9 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, dim: int 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """One half times the sigmoid of the other."""
+    at = wrapped(dim, input.ndim)
+    if input.shape[at] % 2:
+        raise RuntimeError(f"Halving dimension must be even, but dimension {at} is size {input.shape[at]}")
     a, b = shapes.chunk(input, 2, dim)
     return a * elementwise.sigmoid(b)
 

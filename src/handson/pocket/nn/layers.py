@@ -11,7 +11,7 @@ from handson.pocket.dtypes import int64
 from handson.pocket.nn import functional as F
 from handson.pocket.nn import init, sequences
 from handson.pocket.nn.activations import written
-from handson.pocket.nn.calls import Pair, pair
+from handson.pocket.nn.calls import Pair
 from handson.pocket.nn.module import Module
 from handson.pocket.tensor import Parameter, Tensor
 
@@ -297,7 +297,8 @@ class Upsample(_Stateless):
         self, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
     ) -> None:
         super().__init__()
-        self.size, self.scale_factor, self.mode, self.align_corners = size, scale_factor, mode, align_corners
+        self.size, self.mode, self.align_corners = size, mode, align_corners
+        self.scale_factor = float(scale_factor) if isinstance(scale_factor, int) else scale_factor
 
     def extra_repr(self) -> str:
         """The size or the factor, and the mode."""
@@ -450,7 +451,7 @@ class _Conv(Module):
         )
         self.kernel_size, self.stride = self._sized(kernel_size), self._sized(stride)
         self.padding = padding if isinstance(padding, str) else self._sized(padding)
-        self.dilation = self._sized(dilation)
+        self.dilation, self.output_padding = self._sized(dilation), self._sized(0)
         if self._transposed:
             shape = (in_channels, out_channels // groups, *self.kernel_size)
         else:
@@ -484,8 +485,9 @@ class _Conv(Module):
         """Its sizes, and what is not as usual."""
         ones, zeros = self._sized(1), self._sized(0)
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
-        text += f", padding={self.padding!r}" if self.padding != zeros else ""
+        text += f", padding={self.padding}" if self.padding != zeros else ""
         text += f", dilation={self.dilation}" if self.dilation != ones else ""
+        text += f", output_padding={self.output_padding}" if self.output_padding != zeros else ""
         text += f", groups={self.groups}" if self.groups != 1 else ""
         text += ", bias=False" if self.bias is None else ""
         return text + (f", padding_mode={self.padding_mode}" if self.padding_mode != "zeros" else "")
@@ -521,7 +523,7 @@ class ConvTranspose2d(_Conv):
         output_padding: Pair = 0, groups: int = 1, bias: bool = True, dilation: Pair = 1,
     ) -> None:  # fmt: skip
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)
-        self.output_padding = pair(output_padding)
+        self.output_padding = self._sized(output_padding)
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) → (N, out_channels, H', W')."""
@@ -531,7 +533,7 @@ class ConvTranspose2d(_Conv):
             self.bias,
             self.stride,
             cast(Pair, self.padding),
-            self.output_padding,
+            cast(Pair, self.output_padding),
             self.groups,
             self.dilation,
         )
@@ -725,6 +727,11 @@ class MaxPool1d(_Stateless):
         super().__init__()
         self.kernel_size, self.stride, self.padding = kernel_size, stride or kernel_size, padding
 
+    def extra_repr(self) -> str:
+        """Its sizes."""
+        sizes = f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        return f"{sizes}, dilation=1, ceil_mode=False"
+
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, L) → (N, C, L')."""
         return F.max_pool1d(input, self.kernel_size, self.stride, self.padding)
@@ -826,7 +833,7 @@ class _BatchNorm(Module):
         """Its settings."""
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"bias={self.affine}, track_running_stats={self.track_running_stats}"
         )
 
 
@@ -868,7 +875,10 @@ class LayerNorm(Module):
 
     def extra_repr(self) -> str:
         """Its settings."""
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class GroupNorm(Module):
@@ -888,7 +898,7 @@ class GroupNorm(Module):
 
     def extra_repr(self) -> str:
         """Its settings."""
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.affine}"
 
 
 class InstanceNorm2d(Module):
@@ -908,7 +918,7 @@ class InstanceNorm2d(Module):
         """Its settings."""
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            "track_running_stats=False"
+            f"bias={self.affine}, track_running_stats=False"
         )
 
 
