@@ -15,6 +15,8 @@ Say = Callable[[str], None]
 
 IN_WHEEL = Path(__file__).parent / "web"
 CHECKOUT = Path(__file__).parents[3] / "web"
+_FROM_ELSEWHERE = ("src/handson/pocket/built/pocket.wasm", "src/handson/lab/embedded/digits.csv.gz")
+"""What the demos have in them beside what lies in `web/`."""
 _STAMP = "built-from.json"
 _NODE = "Install Node.js 20 or newer, or take the wheel of handson, which has the front end in it."
 
@@ -47,9 +49,10 @@ def _digest(web: Path) -> str:
     """One hash of everything that the build reads; the packages are pinned by the lock."""
     digest = hashlib.sha256()
     files = [web / "build.mjs", web / "package.json", web / "package-lock.json", *sorted((web / "src").rglob("*"))]
+    files += [web.parent / path for path in _FROM_ELSEWHERE]
     for file in files:
         if file.is_file():
-            digest.update(f"{file.relative_to(web).as_posix()}\0".encode() + file.read_bytes())
+            digest.update(f"{file.relative_to(web.parent).as_posix()}\0".encode() + file.read_bytes())
     return digest.hexdigest()
 
 

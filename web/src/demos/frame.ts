@@ -1,11 +1,9 @@
 /** What all demos have around them: header, theme, texts, a place for announcements. */
 import "./frame.css";
 import { button, h } from "./dom";
-import { Kernels } from "./kernels";
 import type { Loop } from "./loop";
 import { surface, type Surface } from "./surface";
 import { themeButton } from "./theme";
-import wasm from "./kernels.wasm";
 
 /** The texts of a demo, all of them in its demo.json. */
 export interface Texts {
@@ -25,8 +23,6 @@ const GENERAL = {
   pause: "Pause",
   running: "Running.",
   paused: "Paused.",
-  failed: "This demo cannot run here: ",
-  failedHow: " It needs a browser of 2023 or later (Chrome 111, Firefox 113, Safari 16.4) with WebAssembly.",
 };
 
 export interface Frame {
@@ -92,17 +88,6 @@ export function runButton(loop: Loop, announce: (text: string) => void): HTMLBut
     made.click();
   });
   return made;
-}
-
-/** Starts a demo with its kernels; what goes wrong is said in the page. */
-export function start(main: (kernels: Kernels) => void | Promise<void>): void {
-  Kernels.load(wasm)
-    .then(main)
-    .catch((error: unknown) => {
-      const text = GENERAL.failed + (error instanceof Error ? error.message : String(error)) + GENERAL.failedHow;
-      document.getElementById("demo")!.prepend(h("p", { class: "trouble", role: "alert" }, text));
-      throw error;
-    });
 }
 
 export { surface, type Surface };

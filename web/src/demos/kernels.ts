@@ -1,6 +1,6 @@
 /** handson.pocket's kernels on plain WebAssembly, and the memory they work on. */
 
-/** What is in kernels.wasm, which `npm run kernels` makes (see src/handson/pocket/c/README.md): i64 are BigInt, pointers are numbers. */
+/** What the demos use of pocket.wasm (see src/handson/pocket/c/README.md): i64 are BigInt, pointers are numbers. */
 interface Exports {
   memory: WebAssembly.Memory;
   __heap_base: WebAssembly.Global;

@@ -2,4 +2,4 @@
 import { readFileSync } from "node:fs";
 import { Kernels } from "./kernels";
 
-export const testKernels = (): Promise<Kernels> => Kernels.load(readFileSync("src/demos/kernels.wasm"));
+export const testKernels = (): Promise<Kernels> => Kernels.load(readFileSync("../src/handson/pocket/built/pocket.wasm"));

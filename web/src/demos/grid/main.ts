@@ -2,7 +2,7 @@ import "./style.css";
 import { BLUE, FONT, ORANGE, SLATE, tone } from "../../look/palette";
 import { Curves } from "../curves";
 import { button, choices, figures, h, select, slider } from "../dom";
-import { frame, runButton, start, surface } from "../frame";
+import { frame, runButton, surface } from "../frame";
 import { Loop } from "../loop";
 import { Random } from "../random";
 import { rgb } from "../surface";
@@ -324,4 +324,4 @@ function main(): void {
 
 const worded = (reward: number): string => (reward > 0 ? `+${reward}` : `−${Math.abs(reward)}`);
 
-start(main);
+main();

@@ -2,12 +2,13 @@ import "./style.css";
 import { BLUE } from "../../look/palette";
 import { Curves } from "../curves";
 import { button, figures, freshId, h, select, slider } from "../dom";
-import { frame, runButton, start, surface } from "../frame";
+import { frame, runButton, surface } from "../frame";
 import type { Kernels } from "../kernels";
 import { Loop } from "../loop";
 import { type Activation, Net, type Spec, squareError } from "../net";
 import { Optimiser } from "../optimisers";
 import { Random } from "../random";
+import { start } from "../start";
 import texts from "./demo.json";
 import { encode, INPUTS, type Encoding } from "./places";
 import { photo, picture, type PictureName } from "./pictures";
@@ -137,12 +138,16 @@ function main(kernels: Kernels): void {
     if (!file) return;
     try {
       show(await photo(file, SIDE));
+      pictures.set("");
       trouble.textContent = "";
       page.announce(ui.photo);
     } catch {
       trouble.textContent = ui.notPicture;
     }
   }
+  const pictures = select<PictureName | "">(ui.picture, [["cat", ui.cat], ["evening", ui.evening], ["flower", ui.flower]], "cat", (name) => {
+    if (name) show(picture(name, SIDE));
+  });
   const trouble = h("p", { class: "hint", role: "alert" });
   const id = freshId();
   const field = h("input", { type: "file", accept: "image/*", id, class: "spoken file" });
@@ -185,7 +190,7 @@ function main(kernels: Kernels): void {
     h(
       "div",
       { class: "card controls" },
-      select<PictureName>(ui.picture, [["cat", ui.cat], ["evening", ui.evening], ["flower", ui.flower]], "cat", (name) => show(picture(name, SIDE))).element,
+      pictures.element,
       h("div", { class: "field" }, field, h("label", { for: id, class: "button" }, ui.choose)),
       select<Encoding>(ui.input, [["place", ui.place], ["waves", ui.waves]], state.encoding, (value) => {
         state.encoding = value;

@@ -3,12 +3,13 @@ import { BLUE, BROWN, GREEN, ORANGE, PINK, SLATE, tone, VIOLET } from "../../loo
 import { Curves } from "../curves";
 import { feed, loadDigits, SIDE } from "../digits";
 import { button, card, figures, h, select, slider } from "../dom";
-import { frame, runButton, start, surface } from "../frame";
+import { frame, runButton, surface } from "../frame";
 import type { Kernels } from "../kernels";
 import { Loop } from "../loop";
 import { crossEntropy, Net } from "../net";
 import { Optimiser, type RuleName, RULES } from "../optimisers";
 import { Random } from "../random";
+import { start } from "../start";
 import { raster, rgb } from "../surface";
 import texts from "./demo.json";
 import { type LandscapeName, LANDSCAPES } from "./valley";

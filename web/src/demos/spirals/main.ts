@@ -2,12 +2,13 @@ import "./style.css";
 import { BLUE, GREEN, ORANGE, tone } from "../../look/palette";
 import { Curves } from "../curves";
 import { button, card, choices, figures, h, select, slider } from "../dom";
-import { frame, runButton, start, surface } from "../frame";
+import { frame, runButton, surface } from "../frame";
 import type { Kernels } from "../kernels";
 import { Loop } from "../loop";
 import { type Activation, crossEntropy, Net, softmax, type Spec } from "../net";
 import { Optimiser } from "../optimisers";
 import { Random } from "../random";
+import { start } from "../start";
 import { repaint, rgb } from "../surface";
 import texts from "./demo.json";
 import { KINDS, nearest, type Point, type Start, STARTS } from "./points";
@@ -159,6 +160,10 @@ function main(kernels: Kernels): void {
   const loop = new Loop(step, draw);
   loop.limit = 12; // so that one can watch the boundary move
 
+  const told = ({ kind, x, y }: Point): string =>
+    [["{kind}", ui.kinds[kind]!], ["{number}", String(chosen + 1)], ["{count}", String(points.length)], ["{x}", x.toFixed(2)], ["{y}", y.toFixed(2)]]
+      .reduce((text, [place, value]) => text.replace(place!, value!), ui.point);
+
   // Points, moved and made.
   const place = (event: PointerEvent): { x: number; y: number } => {
     const { x, y } = square.at(event);
@@ -200,7 +205,6 @@ function main(kernels: Kernels): void {
     changed();
   });
   for (const end of ["pointerup", "pointercancel"] as const) square.element.addEventListener(end, () => (dragged = -1));
-  const NAMES = ["blue", "orange", "green"];
   square.element.addEventListener("keydown", (event) => {
     const moves: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     const move = moves[event.key];
@@ -219,7 +223,7 @@ function main(kernels: Kernels): void {
     } else return;
     event.preventDefault();
     const point = points[chosen];
-    if (point) page.announce(`${NAMES[point.kind]} point ${chosen + 1} of ${points.length}, ${point.x.toFixed(2)}, ${point.y.toFixed(2)}`);
+    if (point) page.announce(told(point));
     changed();
   });
 
