@@ -44,3 +44,15 @@ def test_the_seed_is_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert session.seed() == 0
     monkeypatch.setenv("HANDSON_SEED", "3")
     assert session.seed() == 3
+
+
+def test_a_slow_machine_is_not_measured_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[int] = []
+    monkeypatch.setattr(session.torch.nn.functional, "cross_entropy", lambda *_: rounds.append(1) or Backward())
+    session._steps_per_second(rounds=40, steps=1, seconds=0.0)
+    assert len(rounds) == 2
+
+
+class Backward:
+    def backward(self) -> None:
+        """Nothing."""
