@@ -1,7 +1,8 @@
 """pocket against PyTorch, one thread each: python bench/pocket/race.py [--rounds 15] [--write]
 
 Every line is measured in turns, a round of one and a round of the other, so that a busy moment hits both; the table
-holds medians of the rounds. `ratio` is PyTorch's time over pocket's: above 1, pocket is quicker.
+holds medians of the rounds, in seconds of the processor. `ratio` is PyTorch's time over pocket's: above 1, pocket is
+quicker.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ Work = Callable[[], Any]
 
 
 def seconds(work: Work, times: int) -> float:
-    begun = time.perf_counter()
+    begun = time.process_time()
     for _ in range(times):
         work()
-    return (time.perf_counter() - begun) / times
+    return (time.process_time() - begun) / times
 
 
 def race(ours: Work, theirs: Work, rounds: int) -> tuple[float, float]:

@@ -111,6 +111,38 @@ str(list(c))
     )
 
 
+needs_clang = pytest.mark.skipif(not shutil.which("clang"), reason="clang is missing: apt install clang lld")
+
+
+@needs_clang
+@pytest.mark.parametrize("target", build.NATIVE, ids=lambda target: target.name)
+def test_each_desktop_is_linked_for(target: build.Native) -> None:
+    beginning = {"linux": b"\x7fELF", "win32": b"MZ", "darwin": b"\xcf\xfa\xed\xfe"}[target.system]
+    assert build.build_native(target, native.SOURCE / "probe.c").startswith(beginning)
+
+
+@needs_clang
+@pytest.mark.skipif(native.library_name(2) != "pocket-linux-x86_64-v2.so", reason="loads a library of x86-64 Linux")
+def test_the_packaged_library_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "native").mkdir()
+    content = build.build_native(build.NATIVE[0], native.SOURCE / "probe.c")
+    level = native.processor_level()
+    monkeypatch.setattr(native, "BUILT", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))  # no compiler
+    for name in {native.library_name(2), native.library_name(level)}:
+        (tmp_path / "native" / name).write_bytes(content)
+    assert native.library.__wrapped__().hp_cpu_level() == level
+
+
+@needs_clang
+@pytest.mark.skipif(not shutil.which("qemu-aarch64"), reason="qemu-aarch64 is missing: apt install qemu-user")
+def test_products_and_convolutions_on_arm(tmp_path: Path) -> None:
+    flags = [*native.FLAGS, "-Wno-pass-failed", "--target=aarch64-linux-gnu", "-nostdlib", "-static", "-fuse-ld=lld"]
+    program = tmp_path / "arm"
+    native.run(["clang", *flags, f"-I{native.SOURCE}", str(Path(__file__).parent / "arm.c"), "-o", str(program)])
+    assert subprocess.run(["qemu-aarch64", str(program)], check=False).returncode == 0
+
+
 def test_there_is_a_library_for_each_desktop() -> None:
     names = {target.name for target in build.NATIVE}
     assert {"pocket-linux-x86_64-v2.so", "pocket-windows-x86_64-v3.dll", "pocket-macos-aarch64.dylib"} <= names
