@@ -105,12 +105,12 @@ def test_of_labeled_pictures_come_the_first_of_each_kind(
 ) -> None:
     monkeypatch.setattr(module, "EACH_TO_LEARN", 2)
     labels = bytes([5, 5, 1, 5, 1, 1, 5])
-    values = bytes(i for i in range(7) for _ in range(4))
+    values = b"".join(bytes([17 * i, 17 * i, 17 * i, 17 * i + 5]) for i in range(7))
     catalog = workshop(digits={IMAGES: idx((7, 2, 2), values), LABELS: idx((7,), labels)})
     unpacked(carried(catalog.lessons, catalog.manifest), tmp_path, monkeypatch)
     files = asset("digits")
     assert read_idx(files["train-labels-idx1-ubyte.gz"]).tolist() == [5, 5, 1, 1]
-    assert read_idx(files["train-images-idx3-ubyte.gz"])[:, 0, 0].tolist() == [0, 1, 2, 4]
+    assert read_idx(files["train-images-idx3-ubyte.gz"]).flatten(1).tolist() == [[17 * i] * 4 for i in (0, 1, 2, 4)]
 
 
 def test_what_tests_is_spread_over_the_whole() -> None:

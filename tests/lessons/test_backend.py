@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 from handson.errors import HandsonError
+from handson.laptop import server
 from handson.lessons.backend import backend, startup
+from handson.lessons.run import Limits, run_notebook
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -40,3 +45,20 @@ def test_another_name_is_answered_with_the_right_ones(monkeypatch: pytest.Monkey
     with pytest.raises(HandsonError, match="no library named 'pytorch'") as refused:
         backend()
     assert "'torch'" in refused.value.way_out
+
+
+def test_a_kernel_imports_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANDSON_BACKEND", "pocket")
+    notebook = new_notebook(cells=[new_code_cell("import torch\nfrom handson import lab\nprint(torch.__name__)")])
+    limits = Limits(threads=1, memory_mb=900, cell_seconds=120)
+    run = run_notebook(notebook, tmp_path, limits, {"PYTHONPATH": str(ROOT / "src")}, go_on=False)
+    assert not run.errors
+    assert "handson.pocket" in notebook.cells[0].outputs[-1]["text"]
+
+
+def test_a_kernel_of_jupyterlab_runs_it_first(tmp_path: Path) -> None:
+    file = tmp_path / "profile_default" / "startup" / "00-handson.py"
+    server._at_kernel_start(tmp_path, startup("pocket"))
+    assert "pocket.install()" in file.read_text(encoding="utf-8")
+    server._at_kernel_start(tmp_path, startup("torch"))
+    assert not file.exists()
