@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -206,3 +207,22 @@ def test_a_wheel_without_the_front_end_says_so(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "kit").mkdir()
     (tmp_path / "kit" / "page.js").write_text("")
     assert frontend.front_end() == tmp_path / "kit"
+
+
+def test_pictures_of_the_prose_become_smaller_and_still_move() -> None:
+    frames = [Image.effect_noise((120, 120), 40 + k).convert("RGB") for k in range(4)]
+    file = io.BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=[100, 100, 100, 2000])
+    forms = site.smaller_picture({"image/gif": base64.b64encode(file.getvalue()).decode()})
+    ((mime, text),) = forms.items()
+    assert mime == "image/webp"
+    assert len(base64.b64decode(text)) < len(file.getvalue())
+    with Image.open(io.BytesIO(base64.b64decode(text))) as moving:
+        assert moving.n_frames == 4  # type: ignore[attr-defined]
+
+
+def test_a_picture_that_webp_does_not_make_smaller_stays() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (4, 4), "red").save(file, "PNG")
+    small = {"image/png": base64.b64encode(file.getvalue()[:]).decode()}
+    assert len(next(iter(site.smaller_picture(small).values()))) <= len(small["image/png"])

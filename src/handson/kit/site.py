@@ -6,6 +6,7 @@ is Pyodide; handson's own modules that lessons import come along in a zip, with 
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, ImageSequence
 
 import handson
 from handson import __version__
@@ -202,10 +203,26 @@ def _content(lesson: Lesson, version: Version) -> dict[str, Any]:
 def _cell(cell: Any) -> dict[str, Any]:
     common = {"id": cell.id, "source": cell.source}
     if cell.cell_type == "markdown":
-        attachments = {"attachments": dict(cell.attachments)} if "attachments" in cell else {}
+        pictures = {name: smaller_picture(forms) for name, forms in cell.get("attachments", {}).items()}
+        attachments = {"attachments": pictures} if pictures else {}
         return {**common, "kind": "markdown", "html": markdown(cell.source), **attachments}
     roles = [tag for tag in cell.metadata.get("tags", ()) if tag in ("exercise", "check")]
     return {**common, "kind": "code", "role": roles[0] if roles else ""}
+
+
+def smaller_picture(forms: Mapping[str, str]) -> dict[str, str]:
+    """A picture of the prose (type → base64), as WebP where that is smaller: browsers and JupyterLab show it."""
+    ((mime, text),) = forms.items()
+    content = base64.b64decode(text)
+    file = io.BytesIO()
+    with Image.open(io.BytesIO(content)) as picture:
+        frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(picture)]
+        times = [frame.info.get("duration", 100) for frame in ImageSequence.Iterator(picture)]
+        more = {"save_all": True, "append_images": frames[1:], "duration": times, "loop": 0} if len(frames) > 1 else {}
+        frames[0].save(file, "WEBP", quality=82, method=4, **more)
+    if file.tell() >= len(content):
+        return {mime: text}
+    return {"image/webp": base64.b64encode(file.getvalue()).decode("ascii")}
 
 
 def markdown(text: str) -> str:

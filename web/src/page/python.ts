@@ -24,6 +24,8 @@ export interface Listener {
 
 const PATIENCE_MS = 800; // that a cell which gives way has to end by itself after Stop
 
+const WASM = "pyodide.asm.wasm";
+
 interface Running {
   run: number;
   resolve: (outcome: Outcome) => void;
@@ -80,12 +82,13 @@ export class Python {
     });
     worker.onerror = (event) => { event.preventDefault(); this.broke(worker, event.message || "the worker could not be started"); };
     const assets = this.assets();
-    const [packed, files] = await Promise.all([this.load(), this.loadAssets(assets)]);
+    if (this.module) this.post({ type: "wasm", wasm: this.module });
+    const loading = this.load((wasm) => { if (worker === this.worker && !this.module) this.post({ type: "wasm", wasm }); });
+    const [packed, files] = await Promise.all([loading, this.loadAssets(assets)]);
     if (worker !== this.worker) return failed;
     const site = this.site;
     this.post({
       type: "start",
-      wasm: this.module ?? packed["pyodide.asm.wasm"]!,
       stdlib: packed["python_stdlib.zip"]!,
       packages: site.packages.map((name) => packed[name]!),
       files,
@@ -99,7 +102,7 @@ export class Python {
   /** More workers, which take shares of the batches of the one that runs the lesson (see handson/pocket/parallel.py). */
   private async recruit(): Promise<void> {
     const worker = this.worker;
-    const packed = await this.load();
+    const packed = await this.load(() => {});
     for (let hand = 0; hand < handsToHave(); hand++) {
       const helper = new Worker(URL.createObjectURL(new Blob([await loadWorker(this.site.worker)], { type: "text/javascript" })));
       if (worker !== this.worker || !worker) return helper.terminate();
@@ -110,19 +113,22 @@ export class Python {
         if (event.data.type === "ready" && worker === this.worker) worker.postMessage({ type: "hand", port: port1 } satisfies ToWorker, [port1]);
       };
       const { packages, environment } = this.site;
+      helper.postMessage({ type: "wasm", wasm: this.module ?? packed[WASM]! } satisfies ToWorker);
       helper.postMessage({
-        type: "start", wasm: this.module ?? packed["pyodide.asm.wasm"]!, stdlib: packed["python_stdlib.zip"]!,
+        type: "start", stdlib: packed["python_stdlib.zip"]!,
         packages: packages.map((name) => packed[name]!), files: {}, texts: {}, environment, shares: port2,
       } satisfies Start, [port2]);
     }
   }
 
-  /** The files that every lesson needs, kept for the next start. */
-  private load(): Promise<Record<string, Packed>> {
-    const names = ["pyodide.asm.wasm", "python_stdlib.zip", ...this.site.packages];
-    this.packed ??= loadResources(this.site, names, (done, all) => {
-      this.listener.state(TEXTS.loading(done / 1e6, all / 1e6), all ? (0.6 * done) / all : 0);
-    }).catch((error) => { this.packed = null; throw error; });
+  /** The files that every lesson needs, kept for the next start; `early` gets Python's program, to be compiled while the rest comes. */
+  private load(early: (wasm: Packed) => void): Promise<Record<string, Packed>> {
+    if (this.packed) return this.packed.then((packed) => { early(packed[WASM]!); return packed; });
+    this.packed = loadResources(
+      this.site, [WASM, "python_stdlib.zip", ...this.site.packages],
+      (done, all) => this.listener.state(TEXTS.loading(done / 1e6, all / 1e6), all ? (0.6 * done) / all : 0),
+      (name, packed) => { if (name === WASM) early(packed); },
+    ).catch((error) => { this.packed = null; throw error; });
     return this.packed;
   }
 

@@ -32,9 +32,10 @@ async function content<T>(path: string): Promise<T> {
   return value;
 }
 
-/** Load the parts of some resources; `progress(done, all)` is told the bytes. Returns the packed parts by resource. */
+/** Load the parts of some resources; `progress(done, all)` is told the bytes, `whole` each resource that is there. */
 export async function loadResources(
   site: Site, names: string[], progress: (done: number, all: number) => void,
+  whole: (name: string, packed: string[]) => void = () => {},
 ): Promise<Record<string, string[]>> {
   const parts = names.flatMap((name) => site.resources[name] ?? []);
   const all = parts.reduce((sum, part) => sum + part.bytes, 0);
@@ -46,7 +47,11 @@ export async function loadResources(
     progress(done, all);
     return text;
   };
-  const loaded = await Promise.all(names.map(async (name) => [name, await Promise.all(site.resources[name]!.map(load))] as const));
+  const loaded = await Promise.all(names.map(async (name) => {
+    const packed = await Promise.all(site.resources[name]!.map(load));
+    whole(name, packed);
+    return [name, packed] as const;
+  }));
   return Object.fromEntries(loaded);
 }
 

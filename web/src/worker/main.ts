@@ -14,19 +14,21 @@ interface Session {
 
 const post = (message: FromWorker) => self.postMessage(message);
 
+let compiled: Promise<WebAssembly.Module> | null = null;
 let pyodide: PyodideInterface | null = null;
 let session: Session | null = null;
 let running = 0;
 let stopAsked = false;
 const crew = new Crew(() => post({ type: "hands wanted" }));
 
+async function compile(wasm: WebAssembly.Module | string[]): Promise<WebAssembly.Module> {
+  return wasm instanceof WebAssembly.Module ? wasm : WebAssembly.compile((await unpacked(wasm)) as BufferSource);
+}
+
 async function start(message: Start): Promise<void> {
   const began = performance.now();
   post({ type: "step", text: "unpack" });
-  const [wasm, stdlib] = await Promise.all([
-    message.wasm instanceof WebAssembly.Module ? message.wasm : unpacked(message.wasm).then((bytes) => WebAssembly.compile(bytes as BufferSource)),
-    unpacked(message.stdlib),
-  ]);
+  const [wasm, stdlib] = await Promise.all([compiled!, unpacked(message.stdlib)]);
   serve({ wasm, stdlib });
   post({ type: "step", text: "python" });
   pyodide = await loadPyodide({
@@ -100,7 +102,8 @@ function megabytes(): number {
 }
 
 async function take(message: ToWorker): Promise<void> {
-  if (message.type === "start") await start(message);
+  if (message.type === "wasm") compiled = compile(message.wasm);
+  else if (message.type === "start") await start(message);
   else if (message.type === "run") await run(message);
   else if (message.type === "tell") session?.receive(message.text);
   else if (message.type === "files") await write(message.files);

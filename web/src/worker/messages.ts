@@ -5,8 +5,6 @@ export type Packed = string[];
 
 export interface Start {
   type: "start";
-  /** Compiled before (by another worker of this page), or packed. */
-  wasm: WebAssembly.Module | Packed;
   stdlib: Packed;
   /** Zip files to unpack where Python imports from: handson itself. */
   packages: Packed[];
@@ -19,6 +17,8 @@ export interface Start {
 }
 
 export type ToWorker =
+  /** Python's program, compiled before (by another worker of this page), or packed: the first to come. */
+  | { type: "wasm"; wasm: WebAssembly.Module | Packed }
   | Start
   /** Run a cell; `number` is that of its prompt. */
   | { type: "run"; run: number; number: number; code: string }
