@@ -2,6 +2,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { compiledLibrary } from "./stdlib.mjs";
 
 const DIST = "dist";
 const common = {
@@ -35,7 +36,8 @@ async function buildWorker() {
     supported: { "dynamic-import": true },
   });
   writeFileSync(join(DIST, "worker.js"), script);
-  for (const name of ["pyodide.asm.wasm", "python_stdlib.zip"]) cpSync(join("node_modules/pyodide", name), join(DIST, name));
+  cpSync("node_modules/pyodide/pyodide.asm.wasm", join(DIST, "pyodide.asm.wasm"));
+  writeFileSync(join(DIST, "python_stdlib.zip"), await compiledLibrary());
 }
 
 /** Every package that is in the built files, with its licence's own words. */

@@ -48,7 +48,8 @@ def _built_from(dist: Path) -> str | None:
 def _digest(web: Path) -> str:
     """One hash of everything that the build reads; the packages are pinned by the lock."""
     digest = hashlib.sha256()
-    files = [web / "build.mjs", web / "package.json", web / "package-lock.json", *sorted((web / "src").rglob("*"))]
+    names = ("build.mjs", "stdlib.mjs", "package.json", "package-lock.json")
+    files = [*(web / name for name in names), *sorted((web / "src").rglob("*"))]
     files += [web.parent / path for path in _FROM_ELSEWHERE]
     for file in files:
         if file.is_file():
