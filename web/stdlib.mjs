@@ -19,6 +19,10 @@ const IMPORTED = [
 const COMPILE = `
 import importlib, importlib._bootstrap_external as external, io, sys, zipfile
 
+# Those of today's files and of Windows; a page decodes no tapes.
+ENCODINGS = set("""__init__ aliases ascii base64_codec charmap cp1250 cp1251 cp1252 cp437 cp850 hex_codec idna iso8859_1 iso8859_15 latin_1
+    punycode quopri_codec raw_unicode_escape rot_13 undefined unicode_escape utf_16 utf_16_be utf_16_le utf_32 utf_32_be utf_32_le utf_7
+    utf_8 utf_8_sig zlib_codec""".split())
 LIBRARY = "/lib/python314.zip/"
 
 def imported(names):
@@ -32,6 +36,8 @@ def compiled(packed, left_out, names):
     source, made = zipfile.ZipFile(io.BytesIO(packed)), io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:  # compressed as a whole later, which packs better
         for name in sorted(source.namelist()):
+            if name.startswith("encodings/") and name[10:-3] not in ENCODINGS:
+                continue
             if name.split("/")[0].removesuffix(".py") in left_out or name.endswith("/"):
                 continue
             content = source.read(name)

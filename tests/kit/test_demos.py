@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from handson.errors import HandsonError
-from handson.kit.demos import packed_digits, with_digits
+from handson.kit.demos import digits_script, packed_digits, with_digits
 
 
 def idx(values: bytes, *shape: int) -> bytes:
@@ -33,15 +33,16 @@ def test_digits_are_packed_as_the_demos_read_them() -> None:
 
 def test_a_demo_that_shows_digits_gets_them_before_its_script() -> None:
     page = b'<body>\n<main id="demo"></main>\n<script>globalThis.handsonDigits</script>'
-    made = with_digits(page, packed_digits(mnist(), 3, 2)).decode()
-    found = re.search(r'<script>var handsonDigits="([^"]+)"</script>\n<main', made)
+    made = with_digits(page, "digits.js").decode()
+    assert '<script src="digits.js"></script>\n<main' in made
+    found = re.fullmatch(r'var handsonDigits="([^"]+)";\n', digits_script(packed_digits(mnist(), 3, 2)).decode())
     assert found
     assert struct.unpack_from("<II", gzip.decompress(base64.b64decode(found[1]))) == (3, 2)
 
 
 def test_other_demos_stay_as_they_are() -> None:
     page = b'<main id="demo"></main><script>0</script>'
-    assert with_digits(page, b"digits") == page
+    assert with_digits(page, "digits.js") == page
 
 
 def test_what_is_missing_or_no_digits_is_named_with_the_way_out() -> None:

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { Outputs, overwritten } from "../src/page/outputs";
+import type { Site } from "../src/page/site";
 import { tellWidget } from "../src/page/widget";
 
-const outputs = (tell: (message: Record<string, unknown>) => void = () => {}) => new Outputs({ vegaScript: "vega.js", tell });
+const outputs = (tell: (message: Record<string, unknown>) => void = () => {}) => new Outputs({ site: {} as Site, tell });
 
 describe("what is printed", () => {
   test("comes together in one stream, in order with other streams", () => {

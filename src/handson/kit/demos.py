@@ -1,4 +1,4 @@
-"""MNIST for the demos: as much of it as a page of 2 MB holds, put into those that show digits."""
+"""MNIST for the demos: as much of it as a page of 2 MB holds, in one file for those that show digits."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ _READS = b"handsonDigits"
 _BEFORE = b'<main id="demo">'
 
 
-def with_digits(html: bytes, packed: bytes) -> bytes:
-    """The page of a demo with what `packed_digits` gave in it; a demo that reads no digits stays as it is."""
+def digits_script(packed: bytes) -> bytes:
+    """The script beside the demos that hands them what `packed_digits` gave."""
+    return b'var handsonDigits="' + base64.b64encode(packed) + b'";\n'
+
+
+def with_digits(html: bytes, script: str) -> bytes:
+    """The page of a demo that reads digits from the file `script` beside it; one that reads none stays as it is."""
     if _READS not in html or _BEFORE not in html:
         return html
-    script = b'<script>var handsonDigits="' + base64.b64encode(packed) + b'"</script>\n'
-    return html.replace(_BEFORE, script + _BEFORE, 1)
+    return html.replace(_BEFORE, f'<script src="{script}"></script>\n'.encode("ascii") + _BEFORE, 1)
 
 
 def packed_digits(mnist: Mapping[str, bytes], train: int = TRAIN, test: int = TEST) -> bytes:

@@ -25,7 +25,7 @@ import handson
 from handson import __version__
 from handson.errors import HandsonError
 from handson.kit.carried import Carried, carried
-from handson.kit.demos import packed_digits, with_digits
+from handson.kit.demos import digits_script, packed_digits, with_digits
 from handson.kit.frontend import front_end
 from handson.kit.packing import Folder
 from handson.lab.places import INDEX
@@ -97,9 +97,7 @@ def build_site(
         ],
         "lessons": [_card(lesson, version, take.by_lesson.get(lesson.name, ()), folder) for lesson in catalog.lessons],
         "demos": list(_demos(front, folder, take.named("mnist"))),
-        "worker": folder.hand_over("worker", (front / "worker.js").read_text(encoding="utf-8")),
-        "vega": folder.write_named("vega", ".js", (front / "vega.js").read_bytes()),
-        "resources": {name: folder.pack(name, (front / name).read_bytes()) for name in _PYTHON}
+        "resources": {name: folder.pack(name, (front / name).read_bytes()) for name in _PACKED}
         | {"handson.zip": folder.pack("handson", _own_modules(with_networks=_SPARES_OURS not in files))}
         | {resource: folder.pack(resource, content) for resource, content in _resources(files)},
         "files": {asset: {path: f"{asset}-{n}" for n, path in enumerate(paths)} for asset, paths in files.items()},
@@ -116,7 +114,7 @@ def build_site(
     return Site(to, size, len(folder.written) + 1, tuple(lesson.name for lesson in here), elsewhere)
 
 
-_PYTHON = ("pyodide.asm.wasm", "python_stdlib.zip")
+_PACKED = ("pyodide.asm.wasm", "python_stdlib.zip", "worker.js", "vega.js")
 
 
 def _all_that_was_fetched(lessons: Sequence[Lesson], catalog: Catalog, say: Say) -> Carried:
@@ -239,7 +237,9 @@ def _demos(front: Path, folder: Folder, mnist: Mapping[str, bytes] | None) -> It
     if not listing.is_file():
         return
     folder.write("demos/index.html", (front / "demos" / "index.html").read_bytes())
-    digits = packed_digits(mnist) if mnist else None
+    digits = "demo-digits.js" if mnist else ""
+    if mnist:
+        folder.write(f"demos/{digits}", digits_script(packed_digits(mnist)))
     for demo in json.loads(listing.read_text(encoding="utf-8")):
         page = (front / "demos" / f"{demo['name']}.html").read_bytes()
         path = folder.write(f"demos/{demo['name']}.html", with_digits(page, digits) if digits else page)

@@ -1,6 +1,7 @@
 /** Figures: Vega-Lite, drawn by vega-embed as in Jupyter, with the numbers as a table behind them. */
 import { h } from "./dom";
 import { loadVega } from "./resources";
+import type { Site } from "./site";
 import { TEXTS } from "./texts";
 
 export const VEGA_LITE = "application/vnd.vegalite.v5+json";
@@ -10,12 +11,12 @@ const BESIDE = 40; // pixels that the page has beside a figure on a phone; Jupyt
 
 type Row = Record<string, unknown>;
 
-export function drawFigure(place: HTMLElement, spec: Record<string, unknown>, alt: string, vegaScript: string): void {
+export function drawFigure(place: HTMLElement, spec: Record<string, unknown>, alt: string, site: Site): void {
   const figure = h("div", { class: "figure" });
   place.replaceChildren(figure);
   const table = asTable(spec);
   if (table) place.append(h("details", { class: "figure-table" }, h("summary", {}, TEXTS.table), h("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": TEXTS.table }, table)));
-  loadVega(vegaScript).then(
+  loadVega(site).then(
     (embed) => embed(figure, fitted(spec) as never, { mode: "vega-lite", actions: false, renderer: "svg", ast: false }).then(() => {
       const svg = figure.querySelector("svg");
       svg?.setAttribute("role", "img");

@@ -61,7 +61,7 @@ export class LessonView {
       said: (run, message) => this.take(run, message),
       renewed: () => this.renewed(),
     }, () => card.assets, checked ? (JSON.parse(checked) as Record<string, string>) : {});
-    const surroundings = { vegaScript: site.vega, tell: (message: Record<string, unknown>) => this.python.tell(message) };
+    const surroundings = { site, tell: (message: Record<string, unknown>) => this.python.tell(message) };
     const events = {
       edited: (cell: CodeCell) => this.keep(cell),
       run: (cell: CodeCell, goOn: boolean) => { this.enqueue([cell]); if (goOn) this.goTo(this.cells.indexOf(cell) + 1); },

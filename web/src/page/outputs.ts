@@ -2,6 +2,7 @@
 import type { PythonError } from "../worker/messages";
 import { h } from "./dom";
 import { drawFigure, VEGA_LITE } from "./figure";
+import type { Site } from "./site";
 import { TEXTS } from "./texts";
 import { drawWidget, WIDGET, type WidgetState } from "./widget";
 
@@ -13,7 +14,7 @@ export type Output =
   | { type: "error"; error: PythonError };
 
 export interface Surroundings {
-  vegaScript: string;
+  site: Site;
   tell(message: Record<string, unknown>): void;
 }
 
@@ -94,7 +95,7 @@ export class Outputs {
     if (WIDGET in bundle) {
       this.ends.push(drawWidget(place, bundle[WIDGET] as WidgetState, (message) => this.surroundings.tell(message)));
     } else if (VEGA_LITE in bundle && !("text/html" in bundle)) {
-      drawFigure(place, bundle[VEGA_LITE] as Record<string, unknown>, String(bundle["text/plain"] ?? ""), this.surroundings.vegaScript);
+      drawFigure(place, bundle[VEGA_LITE] as Record<string, unknown>, String(bundle["text/plain"] ?? ""), this.surroundings.site);
     } else if ("text/html" in bundle) {
       place.innerHTML = String(bundle["text/html"]);
       if (CHECK in bundle) markCheck(place, bundle[CHECK] as { passed: boolean });

@@ -73,7 +73,7 @@ export class Python {
     const lacking = missingFeature();
     if (lacking) throw new Error(TEXTS.tooOld(lacking));
     this.worker = null;
-    const address = URL.createObjectURL(new Blob([await loadWorker(this.site.worker)], { type: "text/javascript" }));
+    const address = URL.createObjectURL(new Blob([await loadWorker(this.site)], { type: "text/javascript" }));
     const worker = (this.worker = new Worker(address));
     const failed = new Promise<never>((_, reject) => { this.fail = reject; });
     failed.catch(() => {});
@@ -104,7 +104,7 @@ export class Python {
     const worker = this.worker;
     const packed = await this.load(() => {});
     for (let hand = 0; hand < handsToHave(); hand++) {
-      const helper = new Worker(URL.createObjectURL(new Blob([await loadWorker(this.site.worker)], { type: "text/javascript" })));
+      const helper = new Worker(URL.createObjectURL(new Blob([await loadWorker(this.site)], { type: "text/javascript" })));
       if (worker !== this.worker || !worker) return helper.terminate();
       this.hands.push(helper);
       const { port1, port2 } = new MessageChannel();

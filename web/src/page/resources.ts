@@ -1,4 +1,5 @@
 /** Files beside the page. `file://` allows no fetch, so each is a classic script that calls `handsonFile(path, content)`. */
+import { unpacked } from "../worker/bytes";
 import type { LessonContent, Part, Site } from "./site";
 import { TEXTS } from "./texts";
 
@@ -66,15 +67,20 @@ export function loadLesson(path: string): Promise<LessonContent> {
 let worker: Promise<string> | null = null;
 
 /** The source of the Python worker. */
-export function loadWorker(path: string): Promise<string> {
-  worker ??= content<string>(path);
+export function loadWorker(site: Site): Promise<string> {
+  worker ??= scriptIn(site, "worker.js");
   return worker;
 }
 
 let vega: Promise<NonNullable<Window["vegaEmbed"]>> | null = null;
 
 /** vega-embed, loaded with the first figure. */
-export function loadVega(path: string): Promise<NonNullable<Window["vegaEmbed"]>> {
-  vega ??= script(path).then(() => window.vegaEmbed!);
+export function loadVega(site: Site): Promise<NonNullable<Window["vegaEmbed"]>> {
+  vega ??= scriptIn(site, "vega.js").then((source) => script(URL.createObjectURL(new Blob([source], { type: "text/javascript" })))).then(() => window.vegaEmbed!);
   return vega;
+}
+
+async function scriptIn(site: Site, name: string): Promise<string> {
+  const packed = await loadResources(site, [name], () => {});
+  return new TextDecoder().decode(await unpacked(packed[name]!));
 }

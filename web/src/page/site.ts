@@ -30,10 +30,7 @@ export interface Site {
   agendas: { minutes: number; title: string; lessons: string[] }[];
   lessons: LessonCard[];
   demos: { title: string; promise: string; path: string }[];
-  /** Scripts: the Python worker's source, and vega-embed. */
-  worker: string;
-  vega: string;
-  /** Files as scripts: base64 of gzip in parts. */
+  /** Files as scripts that hand over their content (see handson/kit/packing.py), in parts. */
   resources: Record<string, Part[]>;
   /** By asset: absolute path for Python → resource. */
   files: Record<string, Record<string, string>>;
