@@ -63,27 +63,34 @@ def _parse(t: Tensor, index: Any) -> _Parsed:
         raise IndexError(f"too many indices for tensor of dimension {t.ndim}")
     if not any(part is Ellipsis for part in parts):
         parts.append(Ellipsis)
-    dim = 0
+    dim = axis = 0  # of the view so far, and of the tensor itself
     view = t
     tensors: dict[int, Tensor] = {}
     for part in parts:
         if part is Ellipsis:
             dim += t.ndim - used
+            axis += t.ndim - used
         elif part is None:
             view = shapes.unsqueeze(view, dim)
             dim += 1
         elif isinstance(part, slice):
             view = _sliced(view, dim, part)
             dim += 1
+            axis += 1
         elif isinstance(part, bool):
             view = shapes.unsqueeze(view, dim)
             dim = _take_truth(dim, part, tensors)
         elif _is_plain_int(part):
             if dim >= view.ndim:
                 raise IndexError(f"too many indices for tensor of dimension {t.ndim}")
-            view = shapes.select(view, dim, part.__index__())
+            place, length = part.__index__(), view.shape[dim]
+            if not -length <= place < length:
+                raise IndexError(f"index {place} is out of bounds for dimension {axis} with size {length}")
+            view = shapes.select(view, dim, place)
+            axis += 1
         else:
             found = _as_indices(part)
+            axis += found.ndim if found.dtype is bool_ else 1
             if found.dtype is bool_:
                 view = view if found.ndim else shapes.unsqueeze(view, dim)
                 dim = _take_mask(view, dim, found, tensors)
@@ -376,7 +383,7 @@ def _view_at_least_1d(t: Tensor) -> Tensor:
 
 def _check_index(name: str, t: Tensor, dim: int, index: Tensor) -> int:
     if index.dtype is not int64:
-        raise RuntimeError(f"{name}(): Expected dtype int64 for index")
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
     if index.ndim != t.ndim:
         raise RuntimeError(
             f"Index tensor must have the same number of dimensions as {'input' if name == 'gather' else 'self'} tensor"

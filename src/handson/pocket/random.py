@@ -40,7 +40,7 @@ class Generator:
     def manual_seed(self, seed: int) -> Generator:
         """Begin anew from this seed."""
         if not -(2**63) <= seed < 2**64:
-            raise RuntimeError(f"Overflow when unpacking long: {seed} is no seed; it needs 64 bits at most.")
+            raise ValueError(f"Overflow when unpacking long long: {seed} is no seed; it needs 64 bits at most.")
         self._seed = seed % 2**64
         C.seed(self._state, self._seed)
         return self

@@ -25,7 +25,10 @@ def as_shape(*sizes: Any) -> tuple[int, ...]:
     """Sizes given one by one, or as one sequence."""
     if len(sizes) == 1 and isinstance(sizes[0], Sequence):
         sizes = tuple(sizes[0])
-    return tuple(s if type(s) is int else s.__index__() for s in sizes)
+    try:
+        return tuple(s if type(s) is int else s.__index__() for s in sizes)
+    except AttributeError:
+        raise TypeError(f"a shape must be a tuple of ints, not {sizes!r}") from None
 
 
 Layout = tuple[tuple[int, ...], tuple[int, ...], int]
