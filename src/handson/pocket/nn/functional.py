@@ -78,8 +78,6 @@ from handson.pocket.nn.resampling import (
 )
 from handson.pocket.nn.sequences import (
     embedding,
-    gru_cell,
-    lstm_cell,
     one_hot,
     scaled_dot_product_attention,
 )
@@ -109,7 +107,6 @@ __all__ = [
     "glu",
     "grid_sample",
     "group_norm",
-    "gru_cell",
     "gumbel_softmax",
     "hardsigmoid",
     "hardswish",
@@ -125,7 +122,6 @@ __all__ = [
     "local_response_norm",
     "log_softmax",
     "logsigmoid",
-    "lstm_cell",
     "max_pool1d",
     "max_pool2d",
     "mish",
