@@ -51,3 +51,17 @@ def test_names_of_libraries() -> None:
     assert native.library_name(3, "linux", "x86_64") == "pocket-linux-x86_64-v3.so"
     assert native.library_name(0, "darwin", "aarch64") == "pocket-macos-aarch64.dylib"
     assert native.library_name(0, "win32", "aarch64") == "pocket-windows-aarch64.dll"
+
+
+def test_a_lower_level_serves_where_that_of_the_processor_is_not_packaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native, "BUILT", tmp_path)
+    assert native.packaged(4) is None
+    (tmp_path / "native").mkdir()
+    for level in (2, 3):
+        (tmp_path / "native" / native.library_name(level)).touch()
+    found = native.packaged(4)
+    assert found is not None
+    assert found.name == native.library_name(3)
+    assert native.packaged(0) is None

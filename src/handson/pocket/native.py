@@ -46,8 +46,13 @@ def library() -> ctypes.CDLL:
     if sys.platform == "emscripten":
         return ctypes.CDLL(str(BUILT / "pocket.side.wasm"))
     level = processor_level()
-    packaged = BUILT / "native" / library_name(level)
-    return ctypes.CDLL(str(packaged if packaged.is_file() else compiled(level)))
+    return ctypes.CDLL(str(packaged(level) or compiled(level)))
+
+
+def packaged(level: int) -> Path | None:
+    """The library that the package carries for this machine: that of its level, or of the next lower one there is."""
+    names = [library_name(lower) for lower in range(level, min(LEVELS) - 1, -1)] if level else [library_name(0)]
+    return next((path for name in names if (path := BUILT / "native" / name).is_file()), None)
 
 
 def machine() -> str:
