@@ -292,6 +292,13 @@ def table(rows: dict[str, tuple[float, float]]) -> str:
     return "\n".join(lines)
 
 
+def page(sections: dict[str, dict[str, tuple[float, float]]]) -> str:
+    """The tables of README.md."""
+    whole = {f"native: {what}": pair for what, pair in sections["native"].items()}
+    whole |= {f"wasm: {what}": pair for what, pair in sections["wasm"].items()}
+    return f"{table(whole)}\n\nLayer by layer, native:\n\n{table(sections['layers'])}"
+
+
 def processor() -> str:
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
@@ -304,7 +311,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--write", action="store_true", help="fill the tables of README.md and results.json")
+    parser.add_argument("--write", action="store_true", help="fill the tables of README.md, and results.json")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -319,8 +326,7 @@ def main() -> None:
     parts = {what: race(*pair, options.rounds) for what, pair in layers(options.batch).items()}
     in_wasm = wasm(options.rounds) if shutil.which("node") else {}
     sections = {"native": whole, "wasm": in_wasm, "layers": parts}
-    for rows in sections.values():
-        print(table(rows) + "\n")
+    print(page(sections))
     if options.write:
         node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
         level = f", level {processor_level()}" if processor_level() else ""
@@ -329,10 +335,8 @@ def main() -> None:
         results = json.dumps({"machine": machine, **sections}, indent=1) + "\n"
         (HERE / "results.json").write_text(results, encoding="utf-8")
         text = (HERE / "README.md").read_text(encoding="utf-8")
-        for name, rows in sections.items():
-            begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-            head, rest = text.split(begin)[0], text.split(end)[1]
-            text = f"{head}{begin}\n{table(rows)}\n\n{machine}\n{end}{rest}"
+        head, rest = text.split("<!-- table -->")[0], text.split("<!-- end of table -->")[1]
+        text = f"{head}<!-- table -->\n{page(sections)}\n\n{machine}\n<!-- end of table -->{rest}"
         (HERE / "README.md").write_text(text, encoding="utf-8")
 
 
