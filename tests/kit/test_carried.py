@@ -160,6 +160,21 @@ def test_drawings_come_ready_made_where_photos_do_not(
         drawings.drawings("dogs", 200, seed=0)
 
 
+def test_paintings_come_ready_made(
+    workshop: Callable[..., Catalog], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from handson.lab import paintings
+
+    ask = ("from handson import lab", "from handson import lab\npicture = lab.painting('glass')")
+    catalog = workshop(ask, here={"a.txt": b"a"})
+    taken = carried(catalog.lessons, catalog.manifest)
+    assert set(taken.named("paintings")) == {f"{name}.jpg" for name in paintings.PAINTED}
+    unpacked(taken, tmp_path, monkeypatch)
+    wanted = paintings.painting("glass", 64)
+    monkeypatch.setattr(paintings, "pillow", lambda: None)
+    assert (paintings.painting("glass", 64) - wanted).abs().mean() < 0.03
+
+
 def test_a_damaged_photo_is_named_as_such() -> None:
     with pytest.raises(HandsonError, match="cannot be read"):
         smaller_photo(b"hello", 320)

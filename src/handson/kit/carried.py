@@ -20,8 +20,10 @@ from PIL import Image, ImageOps
 
 from handson.assets import Asset, Cache, Manifest, index_for
 from handson.errors import HandsonError
-from handson.lab.data import READY_MADE, SAMPLES, SAMPLES_ASSET, embedded
+from handson.lab.data import PAINTINGS, READY_MADE, SAMPLES, SAMPLES_ASSET, embedded
 from handson.lab.drawings import KINDS, drawings
+from handson.lab.paintings import PAINTED, painting
+from handson.lab.png import pixels
 from handson.lessons.source import Lesson
 
 SHORTER_SIDE = 320
@@ -203,6 +205,8 @@ def _by_handson(lesson: Lesson, left_out: set[str]) -> Iterator[str]:
         yield SAMPLES_ASSET
     if "twenty(" in text and (left_out & set(lesson.contract.assets)):
         yield READY_MADE
+    if "painting(" in text:
+        yield PAINTINGS
 
 
 def _sample_photos() -> dict[str, bytes]:
@@ -222,7 +226,12 @@ def _ready_made() -> dict[str, bytes]:
     return files
 
 
-_BY_HANDSON = {SAMPLES_ASSET: _sample_photos, READY_MADE: _ready_made}
+def _paintings() -> dict[str, bytes]:
+    pictures = {name: pixels(painting(name, _SAMPLES_SHORTER_SIDE)) for name in PAINTED}
+    return {f"{name}.jpg": smaller_photo(picture.png(), _SAMPLES_SHORTER_SIDE) for name, picture in pictures.items()}
+
+
+_BY_HANDSON = {PAINTINGS: _paintings, SAMPLES_ASSET: _sample_photos, READY_MADE: _ready_made}
 
 
 def _place(sha256: str) -> str:

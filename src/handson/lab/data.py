@@ -138,8 +138,8 @@ SAMPLES = ("astronaut.webp", "chelsea.webp", "china.jpg", "coffee.webp", "flower
 """Photos that come with handson: public domain or CC0, but china and flower (CC BY 2.0; see embedded/README.md)."""
 SAMPLES_ASSET = "sample-photos"
 """Where the lesson page keeps them, whose browser has read them before Python starts."""
-READY_MADE = "ready-made"
-"""Where the lesson page keeps what Pillow draws on a laptop."""
+READY_MADE, PAINTINGS = "ready-made", "paintings"
+"""Where the lesson page keeps what Pillow draws on a laptop: drawings, paintings."""
 
 
 def sample_photo(name: str, size: int | None = 512) -> torch.Tensor:

@@ -9,6 +9,10 @@ from typing import Any
 
 import torch
 
+from handson.lab.data import PAINTINGS, asset
+from handson.lab.photos import photo
+from handson.lab.pillow import pillow
+
 _WORKING = 1024
 """Pixels across while drawing; the painting is then reduced to the size asked for, which smooths its edges."""
 
@@ -19,10 +23,13 @@ def painting(name: str, size: int = 384) -> torch.Tensor:
     """A painting drawn by a program, float (size, size, 3) in 0..1; the same at every call.
 
     name: `night` (thick strokes that swirl around lights), `glass` (a window of colored panes in lead) or `shapes`
-    (discs, rings, wedges and lines on paper). All are ours. Raises KeyError with the right names for another one.
+    (discs, rings, wedges and lines on paper). All are ours. Pillow draws them; the lesson page carries them ready made.
+    Raises KeyError with the right names for another one.
     """
     if name not in _PAINTERS:
         raise KeyError(f"There is no painting {name!r}. There are: {', '.join(_PAINTERS)}.")
+    if pillow() is None:
+        return photo(asset(PAINTINGS)[f"{name}.jpg"], size)
     from PIL import Image
 
     drawn = _PAINTERS[name](torch.Generator().manual_seed(_SEEDS[name]))
@@ -229,3 +236,5 @@ def _checks(pencil: Any, chance: Callable[..., float], ink: Callable[..., Color]
 
 _PAINTERS: dict[str, Callable[[torch.Generator], Any]] = {"night": _night, "glass": _glass, "shapes": _shapes}
 _SEEDS = {"night": 3, "glass": 5, "shapes": 11}
+PAINTED = tuple(_PAINTERS)
+"""The names of all paintings."""
