@@ -46,7 +46,7 @@ _ROOMS = ("lab", "page", "pocket")
 _LEFT_OUT = (".pyc", ".c", ".h", ".so", ".dylib", ".dll", ".md", ".jpg", ".webp")
 _SPARES_OURS = "squeezenet-1.1"
 """The network that lessons prefer to those of ours."""
-_CARD = (640, 400)
+_CARD = (512, 320)
 _TIERS = {"laptop": "on a laptop", "room": "in a room", "image": "in an image"}
 
 
@@ -184,7 +184,7 @@ def _small(picture: bytes) -> bytes:
     else:
         card = ImageOps.fit(shown, _CARD, Image.Resampling.LANCZOS, centering=(0.5, 0.3))
     file = io.BytesIO()
-    card.save(file, "WEBP", quality=80, method=6)
+    card.save(file, "WEBP", quality=76, method=6)
     return file.getvalue()
 
 
@@ -217,7 +217,7 @@ def smaller_picture(forms: Mapping[str, str]) -> dict[str, str]:
         frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(picture)]
         times = [frame.info.get("duration", 100) for frame in ImageSequence.Iterator(picture)]
         more = {"save_all": True, "append_images": frames[1:], "duration": times, "loop": 0} if len(frames) > 1 else {}
-        frames[0].save(file, "WEBP", quality=82, method=4, **more)
+        frames[0].save(file, "WEBP", quality=78, method=4, **more)
     if file.tell() >= len(content):
         return {mime: text}
     return {"image/webp": base64.b64encode(file.getvalue()).decode("ascii")}
