@@ -16,34 +16,11 @@ from handson.pocket.tensor import contiguous as plain_contiguous
 
 Number = bool | int | float
 _PREDICATES = frozenset(BINARY[name] for name in ("eq", "ne", "lt", "le", "gt", "ge"))
-_OF_FLOATS = frozenset(
-    UNARY[name]
-    for name in [
-        "sqrt",
-        "rsqrt",
-        "reciprocal",
-        "exp",
-        "log",
-        "sin",
-        "cos",
-        "tanh",
-        "sigmoid",
-        "erf",
-        "expm1",
-        "log1p",
-        "gelu",
-        "silu",
-        "softplus",
-        "tan",
-        "atan",
-        "asin",
-        "acos",
-        "sinh",
-        "cosh",
-        "log2",
-        "log10",
-    ]
+_OF_FLOATS = (
+    "sqrt rsqrt reciprocal exp log sin cos tanh sigmoid erf expm1 log1p gelu silu softplus tan atan asin acos "
+    "sinh cosh log2 log10"
 )
+_CODES_OF_FLOATS = frozenset(UNARY[name] for name in _OF_FLOATS.split())
 _TESTS = frozenset(UNARY[name] for name in ("isnan", "isfinite", "isinf", "logical_not"))
 
 
@@ -105,7 +82,7 @@ def _strides_after_sum(summed: Tensor, shape: tuple[int, ...]) -> tuple[int, ...
 
 def unary(code: int, a: Tensor, out: Tensor | None = None) -> Tensor:
     """The function of UNARY with this code; whole numbers become floats where the function needs them."""
-    if code in _OF_FLOATS and not a.dtype.is_floating_point:
+    if code in _CODES_OF_FLOATS and not a.dtype.is_floating_point:
         a = copied(a, dtypes.get_default_dtype())
     if out is None:
         out = new_like(a, bool_ if code in _TESTS else None)

@@ -9,92 +9,22 @@ from typing import Any, Final
 
 from handson.pocket.native import library
 
-UNARY: Final = {
-    name: code
-    for code, name in enumerate(
-        [
-            "neg",
-            "abs",
-            "sign",
-            "square",
-            "sqrt",
-            "rsqrt",
-            "reciprocal",
-            "exp",
-            "log",
-            "sin",
-            "cos",
-            "tanh",
-            "sigmoid",
-            "relu",
-            "floor",
-            "ceil",
-            "round",
-            "trunc",
-            "erf",
-            "expm1",
-            "log1p",
-            "gelu",
-            "silu",
-            "softplus",
-            "isnan",
-            "isfinite",
-            "logical_not",
-            "tan",
-            "atan",
-            "asin",
-            "acos",
-            "sinh",
-            "cosh",
-            "log2",
-            "log10",
-            "bitwise_not",
-            "isinf",
-        ]
-    )
-}
-BINARY: Final = {
-    name: code
-    for code, name in enumerate(
-        [
-            "add",
-            "sub",
-            "mul",
-            "div",
-            "maximum",
-            "minimum",
-            "pow",
-            "floor_divide",
-            "remainder",
-            "fmod",
-            "atan2",
-            "eq",
-            "ne",
-            "lt",
-            "le",
-            "gt",
-            "ge",
-            "and",
-            "or",
-            "xor",
-            "relu_grad",
-            "tanh_grad",
-            "sigmoid_grad",
-            "abs_grad",
-            "gelu_grad",
-            "silu_grad",
-            "softplus_grad",
-            "leaky_relu",
-            "leaky_relu_grad",
-            "elu",
-            "elu_grad",
-        ]
-    )
-}
-REDUCE: Final = {
-    name: code
-    for code, name in enumerate(["sum", "prod", "max", "min", "argmax", "argmin", "any", "all", "sum_squares"])
-}
+
+def _codes(names: str) -> dict[str, int]:
+    """The C source counts its functions in this order."""
+    return {name: code for code, name in enumerate(names.split())}
+
+
+UNARY: Final = _codes(
+    "neg abs sign square sqrt rsqrt reciprocal exp log sin cos tanh sigmoid relu floor ceil round trunc erf expm1 "
+    "log1p gelu silu softplus isnan isfinite logical_not tan atan asin acos sinh cosh log2 log10 bitwise_not "
+    "isinf"
+)
+BINARY: Final = _codes(
+    "add sub mul div maximum minimum pow floor_divide remainder fmod atan2 eq ne lt le gt ge and or xor relu_grad "
+    "tanh_grad sigmoid_grad abs_grad gelu_grad silu_grad softplus_grad leaky_relu leaky_relu_grad elu elu_grad"
+)
+REDUCE: Final = _codes("sum prod max min argmax argmin any all sum_squares")
 GET, SET, ADD = 0, 1, 2
 """What `hp_index` and `hp_along` do."""
 

@@ -11,68 +11,33 @@ from handson.pocket.tensor import Tensor, device, memory_format
 
 _METHODS: dict[Any, str] = {
     elementwise: (
-        "neg abs sign square sqrt rsqrt reciprocal exp log sin cos tan tanh sigmoid relu floor ceil trunc erf expm1 "
-        "log1p "
-        "atan asin acos sinh cosh log2 log10 isnan isfinite isinf logical_not absolute negative bitwise_not round "
-        "frac add sub "
-        "mul div floor_divide remainder fmod pow atan2 maximum minimum eq ne lt le gt ge bitwise_and bitwise_or "
-        "bitwise_xor "
-        "logical_and logical_or logical_xor clamp clamp_min clamp_max nan_to_num lerp logit hypot clone contiguous "
-        "add_ sub_ "
-        "mul_ div_ copy_ fill_ zero_ masked_fill lerp_ addcmul_ addcdiv_"
+        "neg abs sign square sqrt rsqrt reciprocal exp log sin cos tan tanh sigmoid relu floor ceil trunc erf "
+        "expm1 log1p atan asin acos sinh cosh log2 log10 isnan isfinite isinf logical_not absolute negative "
+        "bitwise_not round frac add sub mul div floor_divide remainder fmod pow atan2 maximum minimum eq ne lt le "
+        "gt ge bitwise_and bitwise_or bitwise_xor logical_and logical_or logical_xor clamp clamp_min clamp_max "
+        "nan_to_num lerp logit hypot clone contiguous add_ sub_ mul_ div_ copy_ fill_ zero_ masked_fill lerp_ "
+        "addcmul_ addcdiv_"
     ),
     shapes: (
         "view reshape view_as reshape_as flatten unflatten squeeze unsqueeze permute transpose t movedim expand "
-        "expand_as "
-        "broadcast_to narrow select diagonal diag tril triu split chunk unbind repeat tile repeat_interleave flip roll"
+        "expand_as broadcast_to narrow select diagonal diag tril triu split chunk unbind repeat tile "
+        "repeat_interleave flip roll"
     ),
     reductions: (
-        "sum mean nansum prod var std amax amin max min argmax argmin aminmax any all count_nonzero norm logsumexp "
-        "cumsum "
-        "cumprod diff argsort sort topk kthvalue median quantile unique bincount histc"
+        "sum mean nansum prod var std amax amin max min argmax argmin aminmax any all count_nonzero norm "
+        "logsumexp cumsum cumprod diff argsort sort topk kthvalue median quantile unique bincount histc"
     ),
     indexing: (
         "nonzero argwhere masked_select index_select take gather take_along_dim scatter_ scatter_add_ scatter "
-        "scatter_add "
-        "index_add_ index_add index_fill_ masked_scatter"
+        "scatter_add index_add_ index_add index_fill_ masked_scatter"
     ),
     linear: "matmul mm bmm mv dot outer addmm baddbmm trace cdist",
     random: "uniform_ normal_ bernoulli_ random_ bernoulli multinomial",
 }  # fmt: skip
-_IN_PLACE = [
-    "neg",
-    "abs",
-    "square",
-    "sqrt",
-    "rsqrt",
-    "reciprocal",
-    "exp",
-    "log",
-    "sin",
-    "cos",
-    "tanh",
-    "sigmoid",
-    "relu",
-    "floor",
-    "ceil",
-    "round",
-    "trunc",
-    "pow",
-    "clamp",
-    "clamp_min",
-    "clamp_max",
-    "masked_fill",
-    "remainder",
-    "fmod",
-    "floor_divide",
-    "erf",
-    "log1p",
-    "expm1",
-    "tril",
-    "triu",
-    "nan_to_num",
-    "logit",
-]
+_IN_PLACE = (
+    "neg abs square sqrt rsqrt reciprocal exp log sin cos tanh sigmoid relu floor ceil round trunc pow clamp "
+    "clamp_min clamp_max masked_fill remainder fmod floor_divide erf log1p expm1 tril triu nan_to_num logit"
+)
 
 
 def _reflected(function: Callable[..., Tensor]) -> Callable[[Tensor, Any], Any]:
@@ -158,7 +123,7 @@ def _item_in_place(name: str) -> Callable[..., Tensor]:
     return elementwise.in_place(function)
 
 
-def _set_requires_grad_free(self: Tensor, other: Tensor) -> Tensor:
+def _set_(self: Tensor, other: Tensor) -> Tensor:
     """Take over another tensor's memory, shape and dtype."""
     self.data = other
     return self
@@ -185,7 +150,7 @@ def attach() -> None:
     for module, names in _METHODS.items():
         for name in names.split():
             setattr(Tensor, name, getattr(module, name))
-    for name in _IN_PLACE:
+    for name in _IN_PLACE.split():
         setattr(Tensor, f"{name}_", _item_in_place(name))
     for sign, function in {
         "add": elementwise.add, "sub": elementwise.sub, "mul": elementwise.mul, "truediv": elementwise.div,
@@ -216,7 +181,7 @@ def attach() -> None:
         "clip_": elementwise.in_place(elementwise.clamp), "softmax": _softmax("softmax"),
         "log_softmax": _softmax("log_softmax"), "greater": elementwise.gt, "less": elementwise.lt,
         "where": lambda self, condition, other: elementwise.where(condition, self, other),
-        "equal": equal, "allclose": allclose, "isclose": isclose, "set_": _set_requires_grad_free,
+        "equal": equal, "allclose": allclose, "isclose": isclose, "set_": _set_,
         "squeeze_": _squeeze_, "unsqueeze_": _unsqueeze_, "is_same_size": lambda self, other: self.shape == other.shape,
         "new_zeros": _new(creation.zeros), "new_ones": _new(creation.ones), "new_empty": _new(creation.empty),
         "new_full": _new(creation.full), "new_tensor": _new(creation.tensor), "inverse": linear.inv,
