@@ -294,12 +294,12 @@ class Module:
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
         errors = []
+        if strict and missing:
+            errors.append(f"Missing key(s) in state_dict: {', '.join(repr(n) for n in missing)}. ".replace("'", '"'))
         if strict and unexpected:
             errors.append(
                 f"Unexpected key(s) in state_dict: {', '.join(repr(n) for n in unexpected)}. ".replace("'", '"')
             )
-        if strict and missing:
-            errors.append(f"Missing key(s) in state_dict: {', '.join(repr(n) for n in missing)}. ".replace("'", '"'))
         with no_grad():
             for name, mine in own.items():
                 if name not in state_dict:
