@@ -113,6 +113,15 @@ def test_of_labeled_pictures_come_the_first_of_each_kind(
     assert read_idx(files["train-images-idx3-ubyte.gz"]).flatten(1).tolist() == [[17 * i] * 4 for i in (0, 1, 2, 4)]
 
 
+def test_what_only_tests_keeps_its_grays(
+    workshop: Callable[..., Catalog], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, labels = "goods/t10k-images-idx3-ubyte.gz", "goods/t10k-labels-idx1-ubyte.gz"
+    catalog = workshop(goods={images: idx((2, 1, 2), bytes([0, 5, 9, 250])), labels: idx((2,), bytes([1, 0]))})
+    unpacked(carried(catalog.lessons, catalog.manifest), tmp_path, monkeypatch)
+    assert read_idx(asset("goods")["t10k-images-idx3-ubyte.gz"]).flatten().tolist() == [0, 5, 9, 250]
+
+
 def test_what_tests_is_spread_over_the_whole() -> None:
     labels = bytes([1, 1, 1, 1, 0, 0, 1, 1])
     assert module._chosen(labels, 2, spread=False) == [0, 1, 4, 5]
