@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import http.server
 import json
+import random
 import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import nbformat
 import pytest
 
+from handson.kit.carried import Carried
 from handson.kit.check import check_in_page
 from handson.kit.frontend import CHECKOUT
 from handson.kit.site import Site, build_site
@@ -103,14 +106,26 @@ print(add(1, 2))
 front.hand_over("sum.png", "image/png", b"+")
 '''
 
+BYTES = bytes(range(256)) + random.Random(0).randbytes(100_000)
+"""What gzip cannot make smaller: every byte comes to the page as it is."""
+_READS = f"""\
+import hashlib, pathlib
+same = hashlib.sha256(pathlib.Path("/assets/bytes").read_bytes()).hexdigest() == "{hashlib.sha256(BYTES).hexdigest()}"
+print("ready" if same else "other bytes came")"""
+
 
 @pytest.fixture(scope="session")
 def page_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """A site of one small lesson, in a folder with a blank and an umlaut in its name."""
+    """A site of one small lesson, in a folder with a blank and an umlaut in its name.
+
+    Its first cell is ready once it has read BYTES as they are.
+    """
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("no Node.js with npm here: install them to drive the lesson page")
     folder = tmp_path_factory.mktemp("page")
-    return build_site(catalog_in(folder / "workshop"), folder / "Übung eins" / "site")
+    lesson = LESSON.replace('print("ready")', _READS)
+    take = Carried({"bytes": {"bytes": BYTES}}, {}, {"add": ("bytes",)})
+    return build_site(catalog_in(folder / "workshop", lesson), folder / "Übung eins" / "site", take=take)
 
 
 def catalog_in(root: Path, lesson: str = LESSON) -> Catalog:
@@ -122,6 +137,12 @@ def catalog_in(root: Path, lesson: str = LESSON) -> Catalog:
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
+    # As many servers say of scripts, ours among them; what is in the files are bytes.
+    extensions_map: ClassVar = {
+        **http.server.SimpleHTTPRequestHandler.extensions_map,
+        ".js": "text/javascript; charset=utf-8",
+    }
+
     def log_message(self, *_: Any) -> None:
         pass
 

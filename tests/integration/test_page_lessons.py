@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 
 from handson.assets import Cache, fetch
 from handson.kit.carried import Carried, carried
+from handson.kit.site import MANIFEST, build_site
 from handson.lab.decoding import ppm, rgb_of
 from handson.lab.exercises import CHECK_MIME
 from handson.lab.reporting import FIGURES_MIME
@@ -31,6 +33,8 @@ AGENDA = CATALOG.workshop.agendas[60].lessons
 RUNNER = ROOT / "tests" / "page" / "lesson_runner.py"
 MOST_BYTES = 10_500_000
 """Of all that the page carries for one hour."""
+MOST_OF_THE_SITE = 25_000_000
+"""Bytes of the whole folder: page, Python, lessons, their data, demos."""
 
 
 class Silent:
@@ -87,6 +91,15 @@ def messages_of(lesson: str, page: Path, *options: str) -> list[dict[str, Any]]:
 def test_it_is_small_and_nothing_is_left_out(taken: Carried) -> None:
     assert not taken.left_out
     assert taken.size < MOST_BYTES
+
+
+def test_the_folder_is_small(taken: Carried, tmp_path: Path) -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("no Node.js with npm here: install them to build the lesson page")
+    built = build_site(CATALOG, tmp_path / "site", take=taken)
+    assert set(built.lessons) >= set(AGENDA)
+    assert any(path.startswith("demos/") for path in json.loads((built.folder / MANIFEST).read_text())["sha256"])
+    assert built.bytes <= MOST_OF_THE_SITE
 
 
 @pytest.mark.timeout(600)

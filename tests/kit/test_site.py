@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -18,6 +19,7 @@ from handson.kit.carried import Carried
 from handson.kit.site import build_site, markdown
 from handson.lessons.catalog import read_catalog
 from handson.workshop import read_workshop
+from tests.kit.test_packing import bytes_of
 
 
 @pytest.fixture
@@ -53,8 +55,10 @@ def test_a_lesson_of_the_page_comes_with_its_cells_and_prose(make_workshop: Make
     (card,) = about["lessons"]  # type: ignore[misc]
     assert card["here"]
     assert (card["title"], card["minutes"]) == ("Add", 5)
-    script = (built.folder / card["script"]).read_text(encoding="utf-8")
-    lesson = json.loads(script[script.index(",") + 1 : script.rindex(")")])
+    (part,) = about["resources"][card["script"]]  # type: ignore[index]
+    script = (built.folder / part["path"]).read_bytes()
+    text = gzip.decompress(bytes_of(script[script.index(b',"') + 2 : script.rindex(b'")')])).decode()
+    lesson = json.loads(text)
     kinds = [(cell["kind"], cell.get("role")) for cell in lesson["cells"]]
     assert kinds == [
         ("markdown", None), ("code", ""), ("code", "check"), ("code", "exercise"), ("markdown", None), ("code", ""),
@@ -63,7 +67,7 @@ def test_a_lesson_of_the_page_comes_with_its_cells_and_prose(make_workshop: Make
     assert "return 0" in lesson["cells"][3]["source"]
     assert "<summary>Hint 1</summary>" in lesson["cells"][4]["html"]
     assert built.lessons == ("add",)
-    assert "Say it in one breath" not in script
+    assert "Say it in one breath" not in text
 
 
 @pytest.mark.usefixtures("front")

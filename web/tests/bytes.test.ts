@@ -1,26 +1,20 @@
 // @vitest-environment node
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { fromBase64, fromSevenBits, unpacked } from "../src/worker/bytes";
+import { fromBase64, fromString, unpacked } from "../src/worker/bytes";
 
-/** As `seven_bits` of handson.kit.packing, before escapes. */
-function sevenBits(bytes: Uint8Array): string {
-  const fill = (7 - (bytes.length % 7)) % 7;
-  const bits = [...bytes, ...new Uint8Array(fill)].map((byte) => byte.toString(2).padStart(8, "0")).join("");
-  return fill + (bits.match(/.{7}/g) ?? []).map((seven) => String.fromCharCode(parseInt(seven, 2))).join("");
-}
+/** As browsers read `x-user-defined`. */
+const letters = (bytes: Uint8Array) => Array.from(bytes, (byte) => String.fromCharCode(byte < 128 ? byte : 0xf700 + byte)).join("");
 
-test("letters of 7 bits are the bytes again, whatever their number", () => {
-  for (let length = 0; length < 30; length += 1) {
-    const bytes = new Uint8Array(length).map((_, i) => (i * 89 + length * 7 + 255) % 256);
-    expect(fromSevenBits(sevenBits(bytes))).toEqual(bytes);
-  }
+test("the letters of a string are the bytes again, each of the 256", () => {
+  const bytes = new Uint8Array(256).map((_, i) => i);
+  expect(fromString(letters(bytes))).toEqual(bytes);
 });
 
 test("bytes come back from their parts", async () => {
   const content = new Uint8Array(100_000).map((_, i) => (i * i) % 251);
   const packed = gzipSync(content);
-  const parts = [packed.subarray(0, 300), packed.subarray(300)].map((part) => sevenBits(new Uint8Array(part)));
+  const parts = [packed.subarray(0, 300), packed.subarray(300)].map((part) => letters(new Uint8Array(part)));
   expect(await unpacked(parts)).toEqual(content);
 });
 

@@ -95,11 +95,12 @@ def build_site(
             {"minutes": minutes, "title": agenda.title, "lessons": list(agenda.lessons)}
             for minutes, agenda in catalog.workshop.agendas.items()
         ],
-        "lessons": [_card(lesson, version, take.by_lesson.get(lesson.name, ()), folder) for lesson in catalog.lessons],
+        "lessons": [_card(lesson, take.by_lesson.get(lesson.name, ()), folder) for lesson in catalog.lessons],
         "demos": list(_demos(front, folder, take.named("mnist"))),
         "resources": {name: folder.pack(name, (front / name).read_bytes()) for name in _PACKED}
         | {"handson.zip": folder.pack("handson", _own_modules(with_networks=_SPARES_OURS not in files))}
-        | {resource: folder.pack(resource, content) for resource, content in _resources(files)},
+        | {resource: folder.pack(resource, content) for resource, content in _resources(files)}
+        | {_script(lesson): folder.pack(_script(lesson), _content(lesson, version)) for lesson in here},
         "files": {asset: {path: f"{asset}-{n}" for n, path in enumerate(paths)} for asset, paths in files.items()},
         "packages": ["handson.zip"],
         "texts": {f"{HOME}/{INDEX.as_posix()}": json.dumps(dict(take.index))},
@@ -147,7 +148,7 @@ def _make_room(to: Path) -> None:
         ) from None
 
 
-def _card(lesson: Lesson, version: Version, assets: Sequence[str], folder: Folder) -> dict[str, Any]:
+def _card(lesson: Lesson, assets: Sequence[str], folder: Folder) -> dict[str, Any]:
     contract = lesson.contract
     here = "page" in contract.tiers
     record = read_record(lesson)
@@ -164,7 +165,7 @@ def _card(lesson: Lesson, version: Version, assets: Sequence[str], folder: Folde
         "here": here,
         "why": "" if here else f"Runs {_listed([_TIERS[tier] for tier in contract.tiers])}, not in this page.",
         "assets": list(assets),
-        "script": folder.hand_over(lesson.name, _content(lesson, version)) if here else "",
+        "script": _script(lesson) if here else "",
     }
 
 
@@ -188,14 +189,20 @@ def _small(picture: bytes) -> bytes:
     return file.getvalue()
 
 
-def _content(lesson: Lesson, version: Version) -> dict[str, Any]:
-    """A lesson's cells, with the prose rendered: the same notebook as the learner's in Jupyter."""
+def _script(lesson: Lesson) -> str:
+    """The resource that holds its cells."""
+    return f"lesson-{lesson.name}"
+
+
+def _content(lesson: Lesson, version: Version) -> bytes:
+    """A lesson's cells as JSON, with the prose rendered: the same notebook as the learner's in Jupyter."""
     notebook = render(lesson, version, read_record(lesson))
-    return {
+    content = {
         "name": lesson.name,
         "metadata": dict(notebook.metadata),
         "cells": [_cell(cell) for cell in notebook.cells],
     }
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _cell(cell: Any) -> dict[str, Any]:

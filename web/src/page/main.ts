@@ -21,7 +21,7 @@ async function lessonView(name: string): Promise<LessonView | string> {
   if (!card.here) return card.why;
   edits ??= openEdits(site.name);
   const opened = await edits;
-  const [content, mine] = await Promise.all([loadLesson(card.script), opened.all(name)]);
+  const [content, mine] = await Promise.all([loadLesson(site, card.script), opened.all(name)]);
   return new LessonView(site, card, content, opened, mine);
 }
 

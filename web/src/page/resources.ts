@@ -1,22 +1,30 @@
-/** Files beside the page. `file://` allows no fetch, so each is a classic script that calls `handsonFile(path, content)`. */
+/**
+ * Files beside the page. `file://` allows no fetch, so each is a classic script that calls `handsonFile(path, content)`,
+ * one byte a letter. A server may say that scripts are UTF-8, and that counts for more than what the page says: so from a
+ * server their bytes are fetched, and the script has an address without a word about letters.
+ */
 import { unpacked } from "../worker/bytes";
 import type { LessonContent, Part, Site } from "./site";
 import { TEXTS } from "./texts";
 
-const arrived = new Map<string, unknown>();
+const arrived = new Map<string, string>();
 
 declare global {
   interface Window {
-    handsonFile?: (path: string, content: unknown) => void;
+    handsonFile?: (path: string, content: string) => void;
     vegaEmbed?: (typeof import("vega-embed"))["default"];
   }
 }
 
 window.handsonFile = (path, content) => arrived.set(path, content);
 
-function script(path: string): Promise<void> {
+/** One byte a letter, 0x80 to 0xff being U+F780 to U+F7FF, in every browser (WHATWG Encoding Standard). */
+const BYTES = "x-user-defined";
+
+function script(path: string, letters: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const element = document.createElement("script");
+    element.setAttribute("charset", letters);
     element.src = path;
     element.async = true;
     element.onload = () => { element.remove(); resolve(); };
@@ -25,10 +33,21 @@ function script(path: string): Promise<void> {
   });
 }
 
-async function content<T>(path: string): Promise<T> {
-  await script(path);
-  if (!arrived.has(path)) throw new Error(TEXTS.missing(path));
-  const value = arrived.get(path) as T;
+async function fetched(path: string): Promise<string> {
+  const answer = await fetch(path).catch(() => null);
+  if (!answer?.ok) throw new Error(TEXTS.missing(path));
+  return URL.createObjectURL(new Blob([await answer.arrayBuffer()], { type: "text/javascript" }));
+}
+
+async function content(path: string): Promise<string> {
+  if (location.protocol === "file:") {
+    await script(path, BYTES);
+  } else {
+    const address = await fetched(path);
+    await script(address, BYTES).finally(() => URL.revokeObjectURL(address));
+  }
+  const value = arrived.get(path);
+  if (value === undefined) throw new Error(TEXTS.missing(path));
   arrived.delete(path);
   return value;
 }
@@ -43,7 +62,7 @@ export async function loadResources(
   let done = 0;
   progress(0, all);
   const load = async (part: Part) => {
-    const text = await content<string>(part.path);
+    const text = await content(part.path);
     done += part.bytes;
     progress(done, all);
     return text;
@@ -58,17 +77,17 @@ export async function loadResources(
 
 const lessons = new Map<string, Promise<LessonContent>>();
 
-/** The cells of a lesson. */
-export function loadLesson(path: string): Promise<LessonContent> {
-  if (!lessons.has(path)) lessons.set(path, content<LessonContent>(path));
-  return lessons.get(path)!;
+/** The cells of a lesson, from the resource of that name. */
+export function loadLesson(site: Site, name: string): Promise<LessonContent> {
+  if (!lessons.has(name)) lessons.set(name, textOf(site, name).then((text) => JSON.parse(text) as LessonContent));
+  return lessons.get(name)!;
 }
 
 let worker: Promise<string> | null = null;
 
 /** The source of the Python worker. */
 export function loadWorker(site: Site): Promise<string> {
-  worker ??= scriptIn(site, "worker.js");
+  worker ??= textOf(site, "worker.js");
   return worker;
 }
 
@@ -76,11 +95,13 @@ let vega: Promise<NonNullable<Window["vegaEmbed"]>> | null = null;
 
 /** vega-embed, loaded with the first figure. */
 export function loadVega(site: Site): Promise<NonNullable<Window["vegaEmbed"]>> {
-  vega ??= scriptIn(site, "vega.js").then((source) => script(URL.createObjectURL(new Blob([source], { type: "text/javascript" })))).then(() => window.vegaEmbed!);
+  vega ??= textOf(site, "vega.js")
+    .then((source) => script(URL.createObjectURL(new Blob([source], { type: "text/javascript" })), "utf-8"))
+    .then(() => window.vegaEmbed!);
   return vega;
 }
 
-async function scriptIn(site: Site, name: string): Promise<string> {
+async function textOf(site: Site, name: string): Promise<string> {
   const packed = await loadResources(site, [name], () => {});
   return new TextDecoder().decode(await unpacked(packed[name]!));
 }

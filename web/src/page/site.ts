@@ -20,6 +20,7 @@ export interface LessonCard {
   why: string;
   /** Names in `files` of what has to be there before it runs. */
   assets: string[];
+  /** The resource with its cells. */
   script: string;
 }
 
