@@ -1,7 +1,13 @@
 /** Bytes that came as gzip in strings, in parts (see handson/kit/packing.py). */
 export async function unpacked(parts: string[]): Promise<Uint8Array> {
-  const stream = new Blob(parts.map(fromString) as BlobPart[]).stream();
-  return new Uint8Array(await new Response(stream.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer());
+  // Not through a Blob: a worker of WebKit's may not read one where the page came from file://.
+  const gzip = new ReadableStream<BufferSource>({
+    start(stream) {
+      for (const part of parts) stream.enqueue(fromString(part) as BufferSource);
+      stream.close();
+    },
+  });
+  return new Uint8Array(await new Response(gzip.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer());
 }
 
 /** One byte a letter: its low eight bits, as `x-user-defined` has them. */
