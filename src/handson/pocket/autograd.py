@@ -54,9 +54,11 @@ def is_grad_enabled() -> bool:
 
 def recorded(*inputs: Tensor | None) -> bool:
     """Whether an operation on these is to be recorded."""
-    if not _enabled:
-        return False
-    return any(t is not None and t.requires_grad for t in inputs)
+    if _enabled:
+        for t in inputs:
+            if t is not None and t.requires_grad:
+                return True
+    return False
 
 
 class _Mode:

@@ -4,6 +4,7 @@ lies idle."""
 from __future__ import annotations
 
 import ctypes
+from functools import lru_cache
 from typing import Any
 
 _ALIGNMENT = 64
@@ -66,6 +67,7 @@ class Storage:
                 _idle_bytes += self._size
 
 
+@lru_cache(4096)
 def _rounded(nbytes: int) -> int:
     """Sizes in steps of an eighth, so that tensors of about one size share what lies idle."""
     step = max(512, 1 << max(0, nbytes.bit_length() - 4))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import difflib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -36,10 +37,7 @@ class Size(tuple[int, ...]):
 
 def numel(shape: Sequence[int]) -> int:
     """The product of the lengths."""
-    count = 1
-    for length in shape:
-        count *= length
-    return count
+    return math.prod(shape)
 
 
 @lru_cache(4096)

@@ -20,6 +20,7 @@ def declare_both(**signatures: tuple[Any, tuple[Any, ...]]) -> None:
         declare(**{f"{name}_f32": signature, f"{name}_f64": signature})
 
 
+@lru_cache(512)
 def typed(name: str, kind: dtype) -> Any:
     """The C function for float32 or float64."""
     return getattr(C, f"{name}_{'f32' if kind is float32 else 'f64'}")
