@@ -1,4 +1,6 @@
-"""Part of building a wheel: the front end of the lesson page goes into it, if it is built (`npm run build` in web/)."""
+"""Part of building a wheel: the front end of the lesson page goes into it, if it is built (`npm run build` in web/),
+and pocket's
+native libraries, if they are (`python -m handson.pocket.build native`). What is missing is said."""
 
 from pathlib import Path
 from typing import Any
@@ -15,3 +17,7 @@ class FrontEndHook(BuildHookInterface):  # type: ignore[type-arg]
             build_data["force_include"][str(dist)] = "handson/kit/web"
         else:
             self.app.display_warning("web/dist is not built: this wheel cannot make a site (`handson kit site`).")
+        if not list((Path(self.root) / "src" / "handson" / "pocket" / "built" / "native").glob("*")):
+            self.app.display_warning(
+                "handson.pocket has no native libraries: this wheel needs a C compiler for HANDSON_BACKEND=pocket."
+            )
