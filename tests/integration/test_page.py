@@ -5,18 +5,22 @@ from __future__ import annotations
 import functools
 import hashlib
 import http.server
+import io
 import json
+import os
 import random
 import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 import nbformat
 import pytest
+from PIL import Image
 
 from handson.kit.carried import Carried
 from handson.kit.check import check_in_page
@@ -26,6 +30,7 @@ from handson.lessons.catalog import Catalog, read_catalog
 from handson.lessons.check import Report
 from handson.workshop import read_workshop
 from tests.conftest import WORKSHOP
+from tests.integration.browser import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -108,23 +113,27 @@ front.hand_over("sum.png", "image/png", b"+")
 
 BYTES = bytes(range(256)) + random.Random(0).randbytes(100_000)
 """What gzip cannot make smaller: every byte comes to the page as it is."""
+PHOTO = "assets/sha256/ab/photo"
 _READS = f"""\
 import hashlib, pathlib
 same = hashlib.sha256(pathlib.Path("/assets/bytes").read_bytes()).hexdigest() == "{hashlib.sha256(BYTES).hexdigest()}"
-print("ready" if same else "other bytes came")"""
+read = pathlib.Path("/assets/{PHOTO}").read_bytes().startswith(b"P6")
+print("ready" if same and read else f"the same bytes: {{same}}; the photo was read: {{read}}")"""
 
 
 @pytest.fixture(scope="session")
 def page_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A site of one small lesson, in a folder with a blank and an umlaut in its name.
 
-    Its first cell is ready once it has read BYTES as they are.
+    Its first cell is ready once it has read BYTES as they are, and a photo that the browser read for it.
     """
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("no Node.js with npm here: install them to drive the lesson page")
     folder = tmp_path_factory.mktemp("page")
     lesson = LESSON.replace('print("ready")', _READS)
-    take = Carried({"bytes": {"bytes": BYTES}}, {}, {"add": ("bytes",)})
+    png = io.BytesIO()
+    Image.new("RGB", (4, 3), "red").save(png, "PNG")
+    take = Carried({"bytes": {"bytes": BYTES, PHOTO: png.getvalue()}}, {}, {"add": ("bytes",)})
     return build_site(catalog_in(folder / "workshop", lesson), folder / "Übung eins" / "site", take=take)
 
 
@@ -184,6 +193,48 @@ def test_a_lesson_is_done_in_the_page(browser: str, origin: str, page_site: Site
     assert done.returncode == 0, done.stderr
     assert len(tried) == (18 if how == "all" else 14)
     _opens_in_jupyter(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:setting remote_server_addr:DeprecationWarning")  # Selenium's own
+@pytest.mark.parametrize("origin", ["file", "localhost"])
+def test_webkit_runs_a_lesson(origin: str, page_site: Site, port: int, tmp_path: Path) -> None:
+    with webkit(tmp_path) as driver:
+        driver.get(f"{address_of(origin, page_site, port)}#/add")
+        cells = "const cells = window.handson?.view?.cells ?? [];"
+        wait_until(lambda: driver.execute_script(f"{cells} return cells.length"), "the lesson")
+        driver.execute_async_script(f"{cells} handson.view.enqueue([cells[0]]).then(...[...arguments].slice(-1))")
+        assert driver.execute_script(f"{cells} return cells[0].outputs.element.innerText").strip() == "ready"
+
+
+@contextmanager
+def webkit(folder: Path) -> Iterator[Any]:
+    """A Selenium driver of WebKitGTK's small browser, on a screen that nobody sees."""
+    pytest.importorskip("selenium", reason="selenium is not installed: pip install selenium")
+    program, xvfb = shutil.which("WebKitWebDriver"), shutil.which("Xvfb")
+    if program is None or xvfb is None:
+        pytest.skip("no WebKitWebDriver with Xvfb here: install them (Debian: webkit2gtk-driver, xvfb)")
+    from selenium import webdriver
+    from selenium.webdriver.webkitgtk.service import Service
+
+    told, tells = os.pipe()
+    screen = subprocess.Popen(
+        [xvfb, "-displayfd", str(tells), "-nolisten", "tcp"], pass_fds=[tells], stderr=subprocess.DEVNULL
+    )
+    try:
+        os.close(tells)
+        display = os.read(told, 9).decode().strip()
+        home = {name: str(folder) for name in ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
+        service = Service(program, env={**os.environ, **home, "DISPLAY": f":{display}"})
+        driver = webdriver.WebKitGTK(service=service)
+        try:
+            driver.set_script_timeout(PATIENCE)
+            yield driver
+        finally:
+            driver.quit()
+    finally:
+        os.close(told)
+        screen.terminate()
+        screen.wait()
 
 
 def _opens_in_jupyter(folder: Path) -> None:

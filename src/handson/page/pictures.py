@@ -39,7 +39,7 @@ async def in_browser(content: bytes) -> Pixels:
     import js  # type: ignore[import-not-found,unused-ignore]
     from pyodide.ffi import to_js  # type: ignore[import-not-found,unused-ignore]
 
-    bitmap = await js.createImageBitmap(js.Blob.new(to_js([to_js(content)])))
+    bitmap = await js.pictureByPage(to_js(content))  # web/src/worker/main.ts
     width, height = int(bitmap.width), int(bitmap.height)
     canvas = js.OffscreenCanvas.new(width, height)
     context = canvas.getContext("2d")

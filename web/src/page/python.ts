@@ -226,6 +226,9 @@ export class Python {
       ready();
     } else if (message.type === "hands wanted") {
       this.recruit().catch(() => {}); // the lesson goes on without them
+    } else if (message.type === "picture") {
+      const { content, reply } = message;
+      createImageBitmap(new Blob([content as BlobPart])).then((bitmap) => reply.postMessage(bitmap, [bitmap]), (error: unknown) => reply.postMessage(String(error)));
     } else if (message.type === "said") {
       this.listener.said(message.run, JSON.parse(message.text) as Record<string, unknown>);
     } else if (message.type === "done") {

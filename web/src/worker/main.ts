@@ -77,6 +77,16 @@ async function mayGoOn(): Promise<boolean> {
   return !stopAsked;
 }
 
+/**
+ * Called from Python: a photo's pixels. The page reads it, because a worker of WebKit's may not read a Blob where the page
+ * came from file://.
+ */
+(globalThis as { pictureByPage?: unknown }).pictureByPage = (content: Uint8Array): Promise<ImageBitmap> => new Promise((resolve, reject) => {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = ({ data }: MessageEvent<ImageBitmap | string>) => { if (typeof data === "string") reject(new Error(data)); else resolve(data); };
+  self.postMessage({ type: "picture", content, reply: port2 } satisfies FromWorker, { transfer: [port2] });
+});
+
 async function write(files: Record<string, string[]>): Promise<void> {
   for (const [path, packed] of Object.entries(files)) writeFile(path, await unpacked(packed));
 }

@@ -1,6 +1,6 @@
 /** What the page and the Python worker say to each other. Python's own messages (see handson/lab/front.py) are JSON. */
 
-/** A file as the page loaded it: base64 of gzip, in parts. */
+/** A file as the page loaded it: gzip in strings of one byte a letter, in parts. */
 export type Packed = string[];
 
 export interface Start {
@@ -44,6 +44,8 @@ export type FromWorker =
   | { type: "ready"; python: string; wasm: WebAssembly.Module; milliseconds: number; givesWay: boolean }
   /** One message of Python, as JSON text; `run` is the cell that was running, 0: none. */
   | { type: "said"; run: number; text: string }
+  /** A photo to be read: `reply` gets an ImageBitmap, or what is wrong with it as a text. */
+  | { type: "picture"; content: Uint8Array; reply: MessagePort }
   /** A network is being trained: more workers would help. */
   | { type: "hands wanted" }
   | { type: "done"; run: number; error: PythonError | null; milliseconds: number; megabytes: number }
