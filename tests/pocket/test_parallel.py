@@ -77,29 +77,109 @@ def test_gradients_of_the_batch_come_back() -> None:
     assert torch.allclose(shared, again.grad, atol=1e-5)
 
 
+def rows_here(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each linear layer gets in this process."""
+    rows: list[int] = []
+    inner = nn.Linear.forward
+    monkeypatch.setattr(nn.Linear, "forward", lambda self, x: (rows.append(x.shape[0]), inner(self, x))[1])
+    return rows
+
+
+def small() -> nn.Sequential:
+    torch.manual_seed(5)
+    return nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Linear(6, 3))
+
+
+class Own(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(4, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x) * 2
+
+
 @pytest.mark.usefixtures("shared_out")
-def test_what_a_worker_cannot_know_stays_here() -> None:
-    class Own(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = nn.Linear(4, 3)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.inner(x) * 2
-
-    batch = (torch.randn(64, 4),)
-    assert not parallel.wanted(Own(), batch, {})
-    assert not parallel.wanted(nn.Linear(4, 3), (torch.randn(8, 4),), {}), "a small batch"
+def test_what_a_worker_cannot_do_right_stays_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, batch = rows_here(monkeypatch), torch.randn(64, 4)
+    Own()(batch)
+    assert rows.pop() == 64, "a class of the lesson, and what it calls"
+    nn.Sequential(nn.Linear(4, 3))(torch.randn(8, 4))
+    assert rows.pop() == 8, "a small batch"
     with torch.no_grad():
-        assert not parallel.wanted(nn.Linear(4, 3), batch, {}), "nothing to learn"
-    assert parallel.wanted(nn.Linear(4, 3), batch, {})
+        small()(batch)
+    assert rows == [64, 64], "nothing to learn"
+    nn.Sequential(nn.Linear(4, 3), nn.Flatten(0))(batch)
+    assert rows.pop() == 64, "a layer that does not treat rows by themselves"
+    hooked = nn.Sequential(nn.Linear(4, 3))
+    hooked[0].register_forward_hook(lambda *_: None)
+    hooked(batch)
+    assert rows.pop() == 64, "a hook"
+    assert nn.GRU(4, 3)(torch.randn(40, 2, 4))[0].shape == (40, 2, 3)
+    nn.Sequential(nn.Linear(4, 3))(batch)
+    assert rows.pop() == 22
 
 
 @pytest.mark.usefixtures("shared_out")
-def test_an_error_over_there_is_told_here() -> None:
+def test_what_is_frozen_and_what_does_not_train_is_so_over_there() -> None:
+    model, batch = small(), torch.randn(66, 4)
+
+    def gradients() -> list[list[float] | None]:
+        model.zero_grad()
+        model(batch).square().sum().backward()
+        return [None if p.grad is None else p.grad.flatten().tolist() for p in model.parameters()]
+
+    model[1].eval()
+    gradients()
+    model[0].requires_grad_(False)
+    shared, shared_out = gradients(), model(batch)
+    parallel.stop()
+    alone = gradients()
+    assert [g is None for g in shared] == [g is None for g in alone] == [True, True, *[False] * 4]
+    for a, b in zip(shared[2:], alone[2:], strict=True):
+        assert a == pytest.approx(b, rel=1e-3, abs=1e-4)
+    assert torch.allclose(shared_out, model(batch), atol=1e-5)
+
+
+@pytest.mark.usefixtures("shared_out")
+def test_backward_may_come_late_and_twice() -> None:
+    model = nn.Sequential(nn.Linear(4, 3))
+    outs = [model(torch.randn(40, 4)) for _ in range(parallel.MOST_OPEN + 4)]
+    sum(out.sum() for out in outs).backward()
+    shared = model[0].bias.grad.clone()
+    assert shared.tolist() == [40.0 * len(outs)] * 3
+    out = model(torch.randn(40, 4)).sum()
+    out.backward(retain_graph=True)
+    out.backward()
+    assert model[0].bias.grad.tolist() == [40.0 * (len(outs) + 2)] * 3
+
+
+@pytest.mark.usefixtures("shared_out")
+def test_an_error_over_there_is_told_here_and_leaves_the_workers_in_order() -> None:
     with pytest.raises(RuntimeError, match="mat1 and mat2 shapes cannot be multiplied"):
         nn.Sequential(nn.Linear(4, 3))(torch.randn(64, 5))
-    assert nn.Linear(4, 3)(torch.randn(64, 4)).shape == (64, 3), "and the next call finds the workers in order"
+    model, batch = nn.Sequential(nn.Linear(4, 3)), torch.randn(64, 4)
+    out = model(batch)
+    broken = model(batch).sum()
+    broken.register_hook(lambda gradient: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        broken.backward()
+    assert torch.allclose(model(batch), out)
+
+
+def test_a_worker_that_ends_is_done_without() -> None:
+    process = parallel.Process()
+    parallel.use([process])
+    model, batch = nn.Sequential(nn.Linear(4, 3)), torch.randn(64, 4)
+    out = model(batch)
+    process._process.kill()
+    process._process.wait()
+    with pytest.warns(UserWarning, match="goes on alone"):
+        out.sum().backward()
+    assert model[0].bias.grad.tolist() == [64.0] * 3, "its share of the gradient was computed here"
+    assert parallel.count() == 1
+    assert model(batch).shape == (64, 3)
+    process.close()
 
 
 def test_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:

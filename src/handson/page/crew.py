@@ -34,7 +34,7 @@ class Ports(Protocol):
         """Send bytes to one of them."""
 
     def wait(self, worker: int) -> Awaitable[Any]:
-        """The bytes of its earliest answer."""
+        """The bytes of its earliest answer; none where it is gone."""
 
 
 class _Port:
@@ -54,6 +54,8 @@ class _Port:
         from pyodide.ffi import run_sync
 
         answer: bytes = run_sync(self._ports.wait(self._number)).to_bytes()
+        if not answer:
+            raise parallel.WorkerGoneError
         return answer
 
 

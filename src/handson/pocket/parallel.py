@@ -11,53 +11,70 @@ first. Off by one switch: `stop()`, or HANDSON_WORKERS=1.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Protocol
+from weakref import WeakValueDictionary
 
 from handson.pocket import autograd, creation, shapes
 from handson.pocket.autograd import Node
 from handson.pocket.nn.module import Module
-from handson.pocket.tensor import Parameter, Tensor, from_bytes
+from handson.pocket.tensor import Tensor, from_bytes
 
 SMALLEST_BATCH = 32
 """For two; smaller ones are not worth the way. More workers want more."""
-KEPT = 8
-"""Forward passes that a worker remembers for a backward that may come."""
+MOST_OPEN = 16
+"""Shared forward passes that may wait for their backward; calls beyond stay in this process."""
+_ROW_BY_ROW = frozenset({
+    "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "ConstantPad2d", "Conv1d",
+    "Conv2d", "ConvTranspose2d", "Dropout", "Dropout2d", "ELU", "Flatten", "GELU", "GroupNorm", "Hardsigmoid",
+    "Hardswish", "Hardtanh", "Identity", "InstanceNorm2d", "LeakyReLU", "Linear", "LocalResponseNorm", "LogSigmoid",
+    "LogSoftmax", "MaxPool1d", "MaxPool2d", "Mish", "PReLU", "PixelShuffle", "ReLU", "ReLU6", "ReflectionPad2d",
+    "ReplicationPad2d", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh", "Unflatten",
+    "Upsample", "ZeroPad2d",
+})  # fmt: skip
+"""Layers that treat each row of a batch by itself (batch norm: each share)."""
 
 
 class Worker(Protocol):
     """One more pair of hands: takes messages in order and answers each."""
 
     def post(self, message: bytes) -> None:
-        """Send a message without waiting."""
+        """Send a message without waiting. Raises WorkerGoneError."""
 
     def wait(self) -> bytes:
-        """The answer to the earliest message not answered yet."""
+        """The answer to the earliest message not answered yet. Raises WorkerGoneError."""
+
+
+class WorkerGoneError(Exception):
+    """A worker has ended and answers no more."""
 
 
 _workers: list[Worker] = []
 recruit: Callable[[], bool] | None = None
 """Called before a batch is shared out: looks for workers that are there now; False where this call must stay here."""
 _inside = False
-_known: dict[int, tuple[Any, ...]] = {}
-_passes = 0
+_introduced: dict[int, tuple[Any, ...]] = {}
+_open: WeakValueDictionary[int, Node] = WeakValueDictionary()
+_number = 0
 
 
 def use(workers: list[Worker]) -> None:
     """Share out from now on, to these and to this process."""
-    global _workers
     stop()
-    _workers = list(workers)
+    _workers.extend(workers)
 
 
 def stop() -> None:
     """Compute everything in this process again."""
     _workers.clear()
-    _known.clear()
+    _introduced.clear()
 
 
 def count() -> int:
@@ -65,102 +82,180 @@ def count() -> int:
     return len(_workers) + 1
 
 
-def wanted(module: Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> bool:
-    """Whether a call of a module is to be shared out."""
-    if (not _workers and recruit is None) or _inside or named or len(arguments) != 1:
-        return False
-    (batch,) = arguments
-    if not isinstance(batch, Tensor) or batch.ndim < 2 or batch.shape[0] < SMALLEST_BATCH * count() / 2:
+def outermost() -> bool:
+    """Whether a call of a module is to go through `call`: there are workers, or may be, and no module is being
+    called."""
+    return not _inside and (bool(_workers) or recruit is not None)
+
+
+@contextlib.contextmanager
+def _here() -> Iterator[None]:
+    """Modules called inside are not shared out."""
+    global _inside
+    before, _inside = _inside, True
+    try:
+        yield
+    finally:
+        _inside = before
+
+
+def call(module: Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """`module(*arguments, **named)`, called by no other module: shared out where that is possible and worth it."""
+    if not named and len(arguments) == 1 and _worth_it(module, arguments[0]):
+        try:
+            return _shared(module, arguments[0])
+        except WorkerGoneError:
+            _alone()
+    with _here():
+        return module.called(*arguments, **named)
+
+
+def _alone() -> None:
+    global recruit
+    stop()
+    recruit = None
+    warnings.warn("A worker that shared the training has ended; this process goes on alone.", stacklevel=2)
+
+
+def _worth_it(module: Module, batch: Any) -> bool:
+    if not isinstance(batch, Tensor) or batch.ndim < 2 or batch.shape[0] < SMALLEST_BATCH * max(2, count()) / 2:
         return False
     if not autograd.is_grad_enabled() or not any(p.requires_grad for p in module.parameters()):
         return False
-    if not _can_be_sent(module) or (recruit is not None and not recruit()):
+    if type(module).__name__ != "Sequential" or not all(_row_by_row(part) for part in module.modules()):
         return False
-    return bool(_workers)
+    if len(_open) >= MOST_OPEN or (recruit is not None and not recruit()):
+        return False
+    return bool(_workers) and batch.shape[0] >= SMALLEST_BATCH * count() / 2
 
 
-def _can_be_sent(module: Module) -> bool:
+def _row_by_row(part: Module) -> bool:
     """Workers know the layers of this package, not classes of a lesson; hooks would not be called there."""
-    return all(
-        type(part).__module__.startswith("handson.pocket.nn") and not part._hooks and not part._pre_hooks
-        for part in module.modules()
-    )
+    kind = type(part)
+    if not kind.__module__.startswith("handson.pocket.nn") or kind.__name__ not in _ROW_BY_ROW:
+        return False
+    across_rows = 0 in (getattr(part, "dim", 1), getattr(part, "start_dim", 1))
+    return not (across_rows or part._hooks or part._pre_hooks)
 
 
-def call(module: Module, batch: Tensor) -> Any:
-    """`module(batch)`, shared out; recorded like one operation with the batch and the parameters as its inputs."""
-    global _inside, _passes
-    number = _passes = _passes + 1
-    shares = [contiguous_share(batch, k) for k in range(count())]
+def _shared(module: Module, batch: Tensor) -> Tensor:
+    """Recorded like one operation with the batch and the parameters as its inputs."""
+    workers = list(_workers)
+    shares = _dealt(batch.detach(), len(workers) + 1)
     parameters = [p for p in module.parameters() if p.requires_grad]
-    first = _introduce(module)
-    state = _state_of(module)
-    for worker, share in zip(_workers, shares[1:], strict=True):
-        worker.post(
-            pickle.dumps(
-                {"do": "forward", "network": id(module), "pass": number, "module": first, "state": state,
-                 "training": module.training, "batch": _packed(share), "wants_input": batch.requires_grad}
-            )
-        )  # fmt: skip
-    own = shares[0].detach().requires_grad_(batch.requires_grad)
-    _inside = True
+    wants_input = batch.requires_grad
+    question = {
+        "do": "forward", "network": id(module), "module": _introduction(module), "open": list(_open),
+        "values": [_packed(t.detach()) for t in _tensors(module)], "wants_input": wants_input,
+        "wanted": [p.requires_grad for p in module.parameters()],
+        "training": [part.training for part in module.modules()],
+    }  # fmt: skip
+    number = _ask(workers, [{**question, "batch": _packed(share)} for share in shares[1:]])
+    own = shares[0].requires_grad_(wants_input)
     try:
-        result = module(own)
+        with _here():
+            result = module.called(own)
     except BaseException:
-        _raw_answers()
+        _answers(workers, number)
         raise
-    finally:
-        _inside = False
-    answers = _answers()
-    pieces = [result.detach(), *(_unpacked(answer["result"]) for answer in answers)]
+    pieces = [result.detach(), *(_unpacked(answer["result"]) for answer in _checked(_answers(workers, number)))]
     out = shapes.cat(pieces, 0)
     lengths = [piece.shape[0] for piece in pieces]
 
+    def of_share(k: int, gradient: Tensor) -> list[Tensor | None]:
+        """What a worker would have answered, computed here: it is gone."""
+        share = shares[k].detach().requires_grad_(wants_input)
+        with _here(), autograd.enable_grad():
+            again = module.called(share)
+        return autograd.backward([again], [gradient], retain_graph=False, only=_inputs(share, parameters))
+
     def back(gradient: Tensor) -> tuple[Tensor | None, ...]:
         parts = shapes.split(gradient, lengths, 0)
-        for worker, part in zip(_workers, parts[1:], strict=True):
-            worker.post(pickle.dumps({"do": "backward", "pass": number, "gradient": _packed(part)}))
-        wanted_here = [*([own] if batch.requires_grad else []), *parameters]
-        found = autograd.backward([result], [parts[0]], retain_graph=False, only=wanted_here)
-        answers = _answers()
+        questions = [{"do": "backward", "pass": number, "gradient": _packed(part)} for part in parts[1:]]
+        try:
+            asked = _ask(workers, questions)
+            try:
+                found = [autograd.backward([result], [parts[0]], retain_graph=True, only=_inputs(own, parameters))]
+            except BaseException:
+                _answers(workers, asked)
+                raise
+            for answer in _checked(_answers(workers, asked)):
+                found.append([None if g is None else _unpacked(g) for g in answer["gradients"]])
+        except WorkerGoneError:
+            _alone()
+            found = [of_share(k, part) for k, part in enumerate(parts)]
         of_batch = None
-        if batch.requires_grad:
-            first_part = found.pop(0)
-            rest = [_unpacked(answer["input"]) for answer in answers]
-            of_batch = shapes.cat([creation.zeros_like(own) if first_part is None else first_part, *rest], 0)
-        gradients: list[Tensor | None] = []
-        for k, own_gradient in enumerate(found):
-            total = own_gradient
-            for answer in answers:
-                other = answer["parameters"][k]
-                if other is not None:
-                    total = _unpacked(other) if total is None else total + _unpacked(other)
-            gradients.append(total)
-        return (of_batch, *gradients)
+        if wants_input:
+            firsts = [gradients.pop(0) for gradients in found]
+            of_batch = shapes.cat(
+                [creation.zeros_like(share) if g is None else g for g, share in zip(firsts, shares, strict=True)], 0
+            )
+        return (of_batch, *(_sum(list(gradients)) for gradients in zip(*found, strict=True)))
 
-    out._record(Node("SharedOutBackward0", (batch, *parameters), back))
+    node = Node("SharedOutBackward0", (batch, *parameters), back)
+    out._record(node)
+    _open[number] = node
     return out
 
 
-def contiguous_share(batch: Tensor, k: int) -> Tensor:
-    """The rows of the batch that the k-th gets; this process, the 0th, gets what does not divide."""
-    rows, each = batch.shape[0], batch.shape[0] // count()
-    mine = rows - each * (count() - 1)
-    start = 0 if k == 0 else mine + (k - 1) * each
-    return shapes.narrow(batch.detach(), 0, start, mine if k == 0 else each)
+def _inputs(share: Tensor, parameters: list[Any]) -> list[Tensor]:
+    return [*([share] if share.requires_grad else []), *parameters]
 
 
-def _introduce(module: Module) -> bytes | None:
+def _sum(gradients: list[Tensor | None]) -> Tensor | None:
+    total = None
+    for gradient in gradients:
+        if gradient is not None:
+            total = gradient if total is None else total + gradient
+    return total
+
+
+def _dealt(batch: Tensor, hands: int) -> list[Tensor]:
+    """The rows of the batch in equal shares; the first, which stays here, gets what does not divide."""
+    each = batch.shape[0] // hands
+    lengths = [batch.shape[0] - each * (hands - 1), *([each] * (hands - 1))]
+    return list(shapes.split(batch, lengths, 0))
+
+
+def _tensors(module: Module) -> list[Tensor]:
+    """All parameters and buffers, also those that no state holds."""
+    return [*module.parameters(), *module.buffers()]
+
+
+def _introduction(module: Module) -> bytes | None:
     """The network's structure, the first time or when it has changed."""
-    shape_of_it = (repr(module), *(tuple(p.shape) for p in module.parameters()))
-    if _known.get(id(module)) == shape_of_it:
+    structure = (repr(module), *(tuple(t.shape) for t in _tensors(module)))
+    if _introduced.get(id(module)) == structure:
         return None
-    _known[id(module)] = shape_of_it
+    _introduced[id(module)] = structure
     return pickle.dumps(module)
 
 
-def _state_of(module: Module) -> list[tuple[Any, ...]]:
-    return [_packed(t) for t in module.state_dict().values()]
+def _ask(workers: list[Worker], questions: list[dict[str, Any]]) -> int:
+    """Post a question to each; their number, by which the answers are known."""
+    global _number
+    _number += 1
+    for worker, question in zip(workers, questions, strict=True):
+        worker.post(pickle.dumps({**question, "number": _number}))
+    return _number
+
+
+def _answers(workers: list[Worker], number: int) -> list[dict[str, Any]]:
+    """One from each; what is left of a question that nobody waited for is passed over."""
+    answers = []
+    for worker in workers:
+        answer: dict[str, Any] = {"number": None}
+        while answer["number"] != number:
+            answer = pickle.loads(worker.wait())
+        answers.append(answer)
+    return answers
+
+
+def _checked(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for answer in answers:
+        if "error" in answer:
+            raise RuntimeError(f"A worker could not go on: {answer['error']}")
+    return answers
 
 
 def _packed(t: Tensor) -> tuple[Any, ...]:
@@ -172,19 +267,6 @@ def _unpacked(packed: tuple[Any, ...]) -> Tensor:
     return from_bytes(content, shape, kind)
 
 
-def _raw_answers() -> list[bytes]:
-    """One from each worker, also where one of them is an error: each has answered before the next message."""
-    return [worker.wait() for worker in _workers]
-
-
-def _answers() -> list[dict[str, Any]]:
-    answers: list[dict[str, Any]] = [pickle.loads(raw) for raw in _raw_answers()]
-    for answer in answers:
-        if "error" in answer:
-            raise RuntimeError(f"A worker could not go on: {answer['error']}")
-    return answers
-
-
 class Replica:
     """A worker's end: networks as they were sent, and the forward passes that may be asked for their gradients."""
 
@@ -194,42 +276,35 @@ class Replica:
 
     def answer(self, message: bytes) -> bytes:
         """Do what a message asks; errors are answers too."""
+        asked = pickle.loads(message)
         try:
-            asked = pickle.loads(message)
-            return pickle.dumps(self._forward(asked) if asked["do"] == "forward" else self._backward(asked))
+            found = self._forward(asked) if asked["do"] == "forward" else self._backward(asked)
         except Exception as error:
-            return pickle.dumps({"error": f"{type(error).__name__}: {error}"})
+            found = {"error": f"{type(error).__name__}: {error}"}
+        return pickle.dumps({**found, "number": asked["number"]})
 
     def _forward(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self._passes = {number: kept for number, kept in self._passes.items() if number in asked["open"]}
         if asked["module"] is not None:
             self._networks[asked["network"]] = pickle.loads(asked["module"])
         network = self._networks[asked["network"]]
-        network.train(asked["training"])
-        with autograd.no_grad():
-            for mine, packed in zip(network.state_dict().values(), asked["state"], strict=True):
-                mine.copy_(_unpacked(packed))
+        for part, training in zip(network.modules(), asked["training"], strict=True):
+            part.training = training
+        for parameter, wanted in zip(network.parameters(), asked["wanted"], strict=True):
+            parameter.requires_grad = wanted
+        for mine, packed in zip(_tensors(network), asked["values"], strict=True):
+            mine.data = _unpacked(packed)  # not into the memory that an open pass may still need
         batch = _unpacked(asked["batch"]).requires_grad_(asked["wants_input"])
-        result = network(batch)
-        self._passes[asked["pass"]] = (network, batch, result)
-        for old in sorted(self._passes)[:-KEPT]:
-            del self._passes[old]
+        with _here():
+            result = network(batch)
+        self._passes[asked["number"]] = (network, batch, result)
         return {"result": _packed(result)}
 
     def _backward(self, asked: dict[str, Any]) -> dict[str, Any]:
-        if asked["pass"] not in self._passes:
-            raise RuntimeError(
-                f"the forward pass was more than {KEPT} passes ago and is forgotten; switch the workers off for "
-                f"this (HANDSON_WORKERS=1)"
-            )
-        network, batch, result = self._passes.pop(asked["pass"])
-        parameters: list[Parameter] = [p for p in network.parameters() if p.requires_grad]
-        wanted_here: list[Tensor] = [*([batch] if batch.requires_grad else []), *parameters]
-        found = autograd.backward([result], [_unpacked(asked["gradient"])], retain_graph=False, only=wanted_here)
-        of_batch = found.pop(0) if batch.requires_grad else None
-        return {
-            "input": None if of_batch is None else _packed(of_batch),
-            "parameters": [None if g is None else _packed(g) for g in found],
-        }
+        network, batch, result = self._passes[asked["pass"]]
+        wanted = _inputs(batch, [p for p in network.parameters() if p.requires_grad])
+        found = autograd.backward([result], [_unpacked(asked["gradient"])], retain_graph=True, only=wanted)
+        return {"gradients": [None if g is None else _packed(g) for g in found]}
 
 
 class Process:
@@ -239,32 +314,38 @@ class Process:
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from handson.pocket import parallel; parallel.serve()"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"HANDSON_WORKERS": "1"},
+            start_new_session=True,
         )  # fmt: skip
 
     def post(self, message: bytes) -> None:
         """Send a message without waiting."""
         assert self._process.stdin is not None
-        _write(self._process.stdin, message)
+        try:
+            _write(self._process.stdin, message)
+        except OSError as error:
+            raise WorkerGoneError from error
 
     def wait(self) -> bytes:
         """The answer to the earliest message not answered yet."""
         assert self._process.stdout is not None
         answer = _read(self._process.stdout)
         if answer is None:
-            raise RuntimeError("A worker of handson.pocket has ended unexpectedly. HANDSON_WORKERS=1 does without.")
+            raise WorkerGoneError
         return answer
 
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()
+        with contextlib.suppress(OSError):  # it has ended already
+            self._process.stdin.close()
         self._process.wait(timeout=10)
         self._process.stdout.close()
 
 
 def serve() -> None:
     """Answer messages from the standard input until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     replica = Replica()
     inward, outward = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr

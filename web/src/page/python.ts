@@ -103,14 +103,23 @@ export class Python {
   private async recruit(): Promise<void> {
     const worker = this.worker;
     const packed = await this.load(() => {});
+    let ready = 0;
     for (let hand = 0; hand < handsToHave(); hand++) {
       const helper = new Worker(URL.createObjectURL(new Blob([await loadWorker(this.site)], { type: "text/javascript" })));
       if (worker !== this.worker || !worker) return helper.terminate();
       this.hands.push(helper);
       const { port1, port2 } = new MessageChannel();
-      helper.onerror = (event) => { event.preventDefault(); helper.terminate(); }; // the lesson goes on without it
+      let number = -1;
+      const gone = () => { // the lesson goes on without it
+        helper.terminate();
+        if (number >= 0 && worker === this.worker) worker.postMessage({ type: "hand gone", hand: number } satisfies ToWorker);
+      };
+      helper.onerror = (event) => { event.preventDefault(); gone(); };
       helper.onmessage = (event: MessageEvent<FromWorker>) => {
-        if (event.data.type === "ready" && worker === this.worker) worker.postMessage({ type: "hand", port: port1 } satisfies ToWorker, [port1]);
+        if (event.data.type === "broken") gone();
+        if (event.data.type !== "ready" || worker !== this.worker) return;
+        number = ready++;
+        worker.postMessage({ type: "hand", port: port1 } satisfies ToWorker, [port1]);
       };
       const { packages, environment } = this.site;
       helper.postMessage({ type: "wasm", wasm: this.module ?? packed[WASM]! } satisfies ToWorker);

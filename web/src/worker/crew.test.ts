@@ -21,6 +21,14 @@ test("answers come in order, whether they are waited for before or after", async
   port2.close();
 });
 
+test("one that is gone answers with nothing, to whom waits and to whom will wait", async () => {
+  const crew = new Crew(() => {});
+  crew.add(new MessageChannel().port1);
+  const early = crew.wait(0);
+  crew.gone(0);
+  expect([(await early).length, (await crew.wait(0)).length]).toEqual([0, 0]);
+});
+
 test("the page is asked once", () => {
   let asked = 0;
   const crew = new Crew(() => { asked += 1; });

@@ -13,7 +13,10 @@ interface Hand {
   port: MessagePort;
   answers: Uint8Array[];
   waiting: ((answer: Uint8Array) => void)[];
+  gone: boolean;
 }
+
+const NOTHING = () => new Uint8Array(0);
 
 export class Crew {
   private readonly hands: Hand[] = [];
@@ -23,13 +26,21 @@ export class Crew {
 
   /** One more is ready. */
   add(port: MessagePort): void {
-    const hand: Hand = { port, answers: [], waiting: [] };
+    const hand: Hand = { port, answers: [], waiting: [], gone: false };
     port.onmessage = (event: MessageEvent<Uint8Array>) => {
       const next = hand.waiting.shift();
       if (next) next(event.data);
       else hand.answers.push(event.data);
     };
     this.hands.push(hand);
+  }
+
+  /** The one that became ready as the `hand`th will answer no more: who waits for it is told by an answer of nothing. */
+  gone(hand: number): void {
+    const lost = this.hands[hand];
+    if (!lost) return;
+    lost.gone = true;
+    for (const resolve of lost.waiting.splice(0)) resolve(NOTHING());
   }
 
   ask(): void {
@@ -53,7 +64,7 @@ export class Crew {
 
   wait(worker: number): Promise<Uint8Array> {
     const hand = this.hands[worker]!;
-    const ready = hand.answers.shift();
+    const ready = hand.answers.shift() ?? (hand.gone ? NOTHING() : null);
     return ready ? Promise.resolve(ready) : new Promise((resolve) => hand.waiting.push(resolve));
   }
 }

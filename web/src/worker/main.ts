@@ -54,7 +54,9 @@ async function start(message: Start): Promise<void> {
 function takeShares(port: MessagePort): void {
   const replica = pyodide!.pyimport("handson.pocket.parallel").Replica();
   port.onmessage = (event: MessageEvent<Uint8Array>) => {
-    const answer = replica.answer(pyodide!.toPy(event.data)) as { toJs(): Uint8Array; destroy(): void };
+    const asked = pyodide!.toPy(event.data) as { destroy(): void };
+    const answer = replica.answer(asked) as { toJs(): Uint8Array; destroy(): void };
+    asked.destroy();
     const bytes = answer.toJs();
     answer.destroy();
     port.postMessage(bytes, [bytes.buffer]);
@@ -118,6 +120,7 @@ async function take(message: ToWorker): Promise<void> {
   else if (message.type === "tell") session?.receive(message.text);
   else if (message.type === "files") await write(message.files);
   else if (message.type === "hand") crew.add(message.port);
+  else if (message.type === "hand gone") crew.gone(message.hand);
   else stopAsked = true;
 }
 

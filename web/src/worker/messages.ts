@@ -27,6 +27,8 @@ export type ToWorker =
   | { type: "files"; files: Record<string, Packed> }
   /** One more worker that takes shares of batches is ready at the other end. */
   | { type: "hand"; port: MessagePort }
+  /** The one that became ready as the `hand`th (from 0) is broken. */
+  | { type: "hand gone"; hand: number }
   /** Asked of a cell that gives way now and then (see `breathe`); one that does not never hears it. */
   | { type: "stop" };
 

@@ -43,10 +43,13 @@ class Module:
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        """The hooks, and `forward` between them; shared out to workers where there are some
-        (`handson.pocket.parallel`)."""
-        if parallel.wanted(self, args, named):
-            return parallel.call(self, *args)
+        """`called`; shared out to workers where there are some (`handson.pocket.parallel`)."""
+        if parallel.outermost():
+            return parallel.call(self, args, named)
+        return self.called(*args, **named)
+
+    def called(self, *args: Any, **named: Any) -> Any:
+        """The hooks, and `forward` between them. (Not PyTorch's.)"""
         for before in list(self._pre_hooks):
             changed = before(self, args)
             if changed is not None:
