@@ -1,5 +1,5 @@
-"""Part of building a wheel: the front end of the lesson page goes into it, if it is built (`npm run build` in web/), and
-pocket's native libraries, if they are (`python -m handson.pocket.build native`). What is missing is said.
+"""Part of building a wheel: the front end of the lesson page goes into it, if it is built (`npm run build` in web/),
+and pocket's native libraries, if they are (`python -m handson.pocket.build native`). What is missing is said.
 """
 
 from pathlib import Path
