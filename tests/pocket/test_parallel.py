@@ -182,6 +182,17 @@ def test_a_worker_that_ends_is_done_without() -> None:
     process.close()
 
 
+def test_sharing_rests_where_it_does_not_pay() -> None:
+    watch = parallel._Watch()
+    for _ in range(watch.LOOKED_AT):
+        watch.took(own=1.0, spent=1.2, hands=2)
+    assert watch.pays(), "1.2 seconds in place of 2"
+    for _ in range(watch.LOOKED_AT):
+        watch.took(own=1.0, spent=2.5, hands=2)
+    rests = [watch.pays() for _ in range(watch.RESTS + 1)]
+    assert rests == [False] * (watch.RESTS - 1) + [True, True], "and then it is tried again"
+
+
 def test_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HANDSON_WORKERS", "1")
     parallel.from_environment()

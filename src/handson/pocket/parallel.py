@@ -17,6 +17,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Protocol
@@ -56,7 +57,33 @@ class WorkerGoneError(Exception):
     """A worker has ended and answers no more."""
 
 
+class _Watch:
+    """Whether sharing pays: on a busy machine the others may come so late that this process is quicker alone."""
+
+    LOOKED_AT = 12
+    RESTS = 150
+
+    def __init__(self) -> None:
+        self._spent = self._alone = 0.0
+        self._seen = self._resting = 0
+
+    def pays(self) -> bool:
+        """Asked before each call that could be shared out."""
+        if self._resting:
+            self._resting -= 1
+        return not self._resting
+
+    def took(self, own: float, spent: float, hands: int) -> None:
+        """A part took so many seconds with sharing, of which its own share's computation took `own`."""
+        self._spent, self._alone, self._seen = self._spent + spent, self._alone + own * hands, self._seen + 1
+        if self._seen == self.LOOKED_AT:
+            self._resting = 0 if self._spent < self._alone else self.RESTS
+            self._spent = self._alone = 0.0
+            self._seen = 0
+
+
 _workers: list[Worker] = []
+_watch = _Watch()
 recruit: Callable[[], bool] | None = None
 """Called before a batch is shared out: looks for workers that are there now; False where this call must stay here."""
 _inside = False
@@ -67,8 +94,10 @@ _number = 0
 
 def use(workers: list[Worker]) -> None:
     """Share out from now on, to these and to this process."""
+    global _watch
     stop()
     _workers.extend(workers)
+    _watch = _Watch()
 
 
 def stop() -> None:
@@ -126,7 +155,7 @@ def _worth_it(module: Module, batch: Any) -> bool:
         return False
     if len(_open) >= MOST_OPEN or (recruit is not None and not recruit()):
         return False
-    return bool(_workers) and batch.shape[0] >= SMALLEST_BATCH * count() / 2
+    return bool(_workers) and batch.shape[0] >= SMALLEST_BATCH * count() / 2 and _watch.pays()
 
 
 def _row_by_row(part: Module) -> bool:
@@ -150,15 +179,19 @@ def _shared(module: Module, batch: Tensor) -> Tensor:
         "wanted": [p.requires_grad for p in module.parameters()],
         "training": [part.training for part in module.modules()],
     }  # fmt: skip
+    began = time.perf_counter()
     number = _ask(workers, [{**question, "batch": _packed(share)} for share in shares[1:]])
     own = shares[0].requires_grad_(wants_input)
+    asked_at = time.perf_counter()
     try:
         with _here():
             result = module.called(own)
+        done_at = time.perf_counter()
     except BaseException:
         _answers(workers, number)
         raise
     pieces = [result.detach(), *(_unpacked(answer["result"]) for answer in _checked(_answers(workers, number)))]
+    _watch.took(done_at - asked_at, time.perf_counter() - began, len(shares))
     out = shapes.cat(pieces, 0)
     lengths = [piece.shape[0] for piece in pieces]
 
@@ -173,14 +206,18 @@ def _shared(module: Module, batch: Tensor) -> Tensor:
         parts = shapes.split(gradient, lengths, 0)
         questions = [{"do": "backward", "pass": number, "gradient": _packed(part)} for part in parts[1:]]
         try:
+            began = time.perf_counter()
             asked = _ask(workers, questions)
+            asked_at = time.perf_counter()
             try:
                 found = [autograd.backward([result], [parts[0]], retain_graph=True, only=_inputs(own, parameters))]
             except BaseException:
                 _answers(workers, asked)
                 raise
+            done_at = time.perf_counter()
             for answer in _checked(_answers(workers, asked)):
                 found.append([None if g is None else _unpacked(g) for g in answer["gradients"]])
+            _watch.took(done_at - asked_at, time.perf_counter() - began, len(shares))
         except WorkerGoneError:
             _alone()
             found = [of_share(k, part) for k, part in enumerate(parts)]
