@@ -124,6 +124,48 @@ def test_an_older_site_is_replaced_and_anything_else_is_left_alone(
 
 
 @pytest.mark.usefixtures("front")
+def test_a_strangers_manifest_removes_nothing_outside(make_workshop: Make, tmp_path: Path) -> None:
+    catalog = read_catalog(read_workshop(make_workshop(ON_PAGE)))
+    (tmp_path / "site").mkdir()
+    mine = [tmp_path / "thesis.txt", tmp_path / "also.txt"]
+    for file in mine:
+        file.write_text("years of work")
+    paths = dict.fromkeys(["../thesis.txt", str(mine[1]), "old.txt", "."], "")
+    (tmp_path / "site" / "old.txt").write_text("ours")
+    (tmp_path / "site" / "manifest.json").write_text(json.dumps({"handson": "0", "sha256": paths}))
+    build_site(catalog, tmp_path / "site")
+    assert all(file.exists() for file in mine)
+    assert not (tmp_path / "site" / "old.txt").exists()
+
+
+@pytest.mark.parametrize("manifest", ['{"name": "an app"}', "[]", '{"handson": "0", "sha256": [3]}'])
+@pytest.mark.usefixtures("front")
+def test_another_programs_manifest_makes_no_site(make_workshop: Make, tmp_path: Path, manifest: str) -> None:
+    (tmp_path / "app" / "files").mkdir(parents=True)
+    (tmp_path / "app" / "files" / "mine.txt").write_text("mine")
+    (tmp_path / "app" / "manifest.json").write_text(manifest)
+    with pytest.raises(HandsonError, match="holds something that is no site"):
+        build_site(read_catalog(read_workshop(make_workshop(ON_PAGE))), tmp_path / "app")
+    assert (tmp_path / "app" / "files" / "mine.txt").exists()
+
+
+@pytest.mark.usefixtures("front")
+def test_a_build_that_was_interrupted_is_begun_again(
+    make_workshop: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = read_catalog(read_workshop(make_workshop(ON_PAGE)))
+
+    def interrupted(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(site, "_html", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            build_site(catalog, tmp_path / "site")
+    assert build_site(catalog, tmp_path / "site").index.is_file()
+
+
+@pytest.mark.usefixtures("front")
 def test_assets_are_packed_and_named_for_python(make_workshop: Make, tmp_path: Path) -> None:
     catalog = read_catalog(read_workshop(make_workshop(ON_PAGE)))
     files = {"digits": {"assets/a": b"a" * 9, "assets/b": b"b"}}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import math
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -99,3 +101,10 @@ def test_a_widget_is_the_same_to_its_receiver_on_the_page(page: list[dict[str, A
     shown.send({"b": 2}, [b"\x02"])
     assert heard == [(shown, {"a": 1}, [b"\x00\x01"])]
     assert page == [{"type": "widget-message", "id": shown.id, "content": {"b": 2}, "buffers": ["Ag=="]}]
+
+
+def test_a_new_python_calls_nothing_as_an_earlier_one_did() -> None:
+    code = "from handson.lab import front; print(front.listen(print))"
+    one, two = (subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout for _ in range(2))
+    assert one
+    assert one != two

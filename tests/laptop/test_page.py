@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import threading
+import urllib.error
 import urllib.request
 from pathlib import Path
+
+import pytest
 
 from handson.laptop.page import page_address, page_server
 
@@ -20,6 +23,10 @@ def test_the_page_is_served_on_loopback_and_scripts_are_scripts(tmp_path: Path) 
         with urllib.request.urlopen(f"{page_address(port)}files/page-1.js") as answer:
             assert answer.headers["Content-Type"].startswith("text/javascript")
             assert "immutable" in answer.headers["Cache-Control"]
+        with pytest.raises(urllib.error.HTTPError, match="404") as missing:
+            urllib.request.urlopen(f"{page_address(port)}files/page-2.js")
+        assert missing.value.headers["Cache-Control"] == "no-cache"
+        missing.value.close()
         server.shutdown()
     assert server.server_address[0] == "127.0.0.1"
 

@@ -137,6 +137,36 @@ def test_stop_is_heard_where_a_cell_speaks(monkeypatch: pytest.MonkeyPatch) -> N
     assert session.namespace["kept"] == 1
 
 
+def test_nothing_that_handson_imports_from_the_future_is_the_cells(page: Page) -> None:
+    page.run("class Point:\n    x: int = 0\nPoint.__annotations__['x'] is int")
+    assert page.shown() == [{"text/plain": "True"}]
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("4  # not this;", True),
+        ("'a;'", True),
+        ("4 ;  # yes", False),
+        ("(4);", False),
+        ("'ä' ;", False),
+        ("1\r\n4;", False),
+    ],
+)
+def test_only_a_semicolon_behind_the_last_line_hides_its_value(page: Page, code: str, shown: bool) -> None:
+    page.run(code)
+    assert bool(page.shown()) == shown
+
+
+def test_what_a_widget_prints_and_where_it_fails_comes_to_the_page(page: Page) -> None:
+    page.run("from handson.lab import front\ndef heard(content, buffers):\n    print('heard')\n    1 / 0", 2)
+    page.run("name = front.listen(heard)")
+    page.session.receive(json.dumps({"type": "widget-message", "id": page.session.namespace["name"], "content": {}}))
+    assert page.printed() == "heard\n"
+    assert 'File "<cell 2>", line 4, in heard' in page.printed("stderr")
+    assert page.printed("stderr").endswith("ZeroDivisionError: division by zero\n")
+
+
 def test_a_message_for_a_widget_that_is_gone_is_said_and_harms_nothing(page: Page) -> None:
     page.session.receive(json.dumps({"type": "widget-message", "id": "w99", "content": {}}))
     assert "Python was restarted. Run its cell again." in page.printed("stderr")

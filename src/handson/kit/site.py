@@ -84,7 +84,7 @@ def build_site(
     take = take or _all_that_was_fetched(here, catalog, say)
     files = {name: {f"{CACHE}/{path}": data for path, data in paths.items()} for name, paths in take.files.items()}
     front = front_end(say)
-    _make_room(to)
+    _make_room(to, catalog.workshop.name)
     folder = Folder(to)
     say("writing the page")
     site = {
@@ -100,7 +100,7 @@ def build_site(
         "resources": {name: folder.pack(name, (front / name).read_bytes()) for name in _PACKED}
         | {"handson.zip": folder.pack("handson", _own_modules(with_networks=_SPARES_OURS not in files))}
         | {resource: folder.pack(resource, content) for resource, content in _resources(files)}
-        | {_script(lesson): folder.pack(_script(lesson), _content(lesson, version)) for lesson in here},
+        | {_resource_of(lesson): folder.pack(_resource_of(lesson), _content(lesson, version)) for lesson in here},
         "files": {asset: {path: f"{asset}-{n}" for n, path in enumerate(paths)} for asset, paths in files.items()},
         "packages": ["handson.zip"],
         "texts": {f"{HOME}/{INDEX.as_posix()}": json.dumps(dict(take.index))},
@@ -108,8 +108,7 @@ def build_site(
     }
     folder.write("index.html", _html(site, front, folder))
     folder.write("licences.txt", (front / "licences.txt").read_bytes())
-    manifest = {"workshop": catalog.workshop.name, "handson": __version__, "sha256": folder.manifest()}
-    (to / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    _write_manifest(to, catalog.workshop.name, folder.manifest())
     size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
     elsewhere = tuple(lesson.name for lesson in catalog.lessons if lesson not in here)
     return Site(to, size, len(folder.written) + 1, tuple(lesson.name for lesson in here), elsewhere)
@@ -126,26 +125,46 @@ def _all_that_was_fetched(lessons: Sequence[Lesson], catalog: Catalog, say: Say)
     return take
 
 
-def _make_room(to: Path) -> None:
-    """An empty folder; what an older site left there goes, anything else stops us."""
+def _write_manifest(to: Path, workshop: str, hashes: Mapping[str, str]) -> None:
+    manifest = {"workshop": workshop, "handson": __version__, "sha256": dict(hashes)}
+    (to / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+def _make_room(to: Path, workshop: str) -> None:
+    """A folder with an empty manifest, which tells an interrupted build as ours; anything but an older site stops us.
+
+    What the older site left goes. Its manifest may be a stranger's: nothing outside of the folder is touched.
+    """
     try:
-        if to.exists() and (not to.is_dir() or any(to.iterdir())) and not (to / MANIFEST).is_file():
+        older = _paths_of(to / MANIFEST)
+        if older is None and to.exists() and (not to.is_dir() or any(to.iterdir())):
             raise HandsonError(
                 f"{to} holds something that is no site of handson.", "Name an empty or a new folder with --to FOLDER."
             )
-        if (to / MANIFEST).is_file():
-            for path in json.loads((to / MANIFEST).read_text(encoding="utf-8"))["sha256"]:
-                (to / path).unlink(missing_ok=True)
-            for name in ("files", "demos"):
-                shutil.rmtree(to / name, ignore_errors=True)
+        for path in older or ():
+            if (to / path).resolve().is_relative_to(to.resolve()) and (to / path).is_file():
+                (to / path).unlink()
+        for name in ("files", "demos") if older is not None else ():
+            shutil.rmtree(to / name, ignore_errors=True)
         to.mkdir(parents=True, exist_ok=True)
         if not os.access(to, os.W_OK):
             raise PermissionError(13, "it may not be written to")
-    except (OSError, ValueError, KeyError) as error:
+        _write_manifest(to, workshop, {})
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise HandsonError(
             f"The site could not be written to {to}: {reason}.", "Name another folder with --to."
         ) from None
+
+
+def _paths_of(manifest: Path) -> list[str] | None:
+    """What a site's manifest lists; None where that file is none of a site. Raises ValueError for what is no JSON."""
+    if not manifest.is_file():
+        return None
+    content = json.loads(manifest.read_text(encoding="utf-8"))
+    if not isinstance(content, dict) or "handson" not in content or not isinstance(content.get("sha256"), dict):
+        return None
+    return list(content["sha256"])
 
 
 def _card(lesson: Lesson, assets: Sequence[str], folder: Folder) -> dict[str, Any]:
@@ -165,7 +184,7 @@ def _card(lesson: Lesson, assets: Sequence[str], folder: Folder) -> dict[str, An
         "here": here,
         "why": "" if here else f"Runs {_listed([_TIERS[tier] for tier in contract.tiers])}, not in this page.",
         "assets": list(assets),
-        "script": _script(lesson) if here else "",
+        "script": _resource_of(lesson) if here else "",
     }
 
 
@@ -189,7 +208,7 @@ def _small(picture: bytes) -> bytes:
     return file.getvalue()
 
 
-def _script(lesson: Lesson) -> str:
+def _resource_of(lesson: Lesson) -> str:
     """The resource that holds its cells."""
     return f"lesson-{lesson.name}"
 

@@ -19,6 +19,7 @@ import base64
 import itertools
 import json
 import math
+import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -30,6 +31,8 @@ Bundle = Mapping[str, Any]
 Receiver = Callable[[dict[str, Any], list[bytes]], None]
 
 _numbers = itertools.count(1)
+_OURS = secrets.token_hex(4)
+"""In every id: the page still shows what an earlier Python called by its own."""
 _send: Callable[[str], None] | None = None
 _receivers: dict[str, Receiver] = {}
 
@@ -60,7 +63,7 @@ def connected() -> bool:
 def display(bundle: Bundle) -> Shown:
     """Show `bundle` as an output of the running cell."""
     if on_page():
-        shown = _OnPage(f"d{next(_numbers)}")
+        shown = _OnPage(f"d{_OURS}-{next(_numbers)}")
         shown.post("display", bundle)
         return shown
     from IPython.display import display as display_in_kernel
@@ -93,7 +96,7 @@ def hand_over(name: str, mime: str, content: bytes, wanted: Mapping[str, Any] | 
 
 def listen(receiver: Receiver) -> str:
     """A new widget's id; `receiver(content, buffers)` is called for each message that the page sends to it."""
-    name = f"w{next(_numbers)}"
+    name = f"w{_OURS}-{next(_numbers)}"
     _receivers[name] = receiver
     return name
 

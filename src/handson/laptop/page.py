@@ -23,9 +23,13 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         ".webp": "image/webp",
     }
 
+    def send_response(self, code: int, message: str | None = None) -> None:
+        self._found = code in (200, 304)
+        super().send_response(code, message)
+
     def end_headers(self) -> None:
-        # Names of files change with their content; index.html is asked for again every time.
-        lasting = self.path.startswith("/files/")
+        # Names of files change with their content; index.html is asked for again every time, and so is what is missing.
+        lasting = self._found and self.path.startswith("/files/")
         self.send_header("Cache-Control", "max-age=31536000, immutable" if lasting else "no-cache")
         super().end_headers()
 

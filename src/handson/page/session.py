@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import inspect
 import io
 import json
@@ -18,7 +19,7 @@ import sys
 import time
 import traceback
 import types
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,49 +71,72 @@ class Session:
         """
         name = f"<cell {number}>"
         linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
-        saved = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = self._streams["stdout"], self._streams["stderr"]
-        for stream in self._streams.values():
-            stream.begin()
-        self._running = True
-        try:
-            if sys.platform == "emscripten":
-                await read_pictures()
-            value = await self._execute(code, name)
-            if value is not None:
-                self.namespace["_"] = value
-                front.show(value)
-            return None
-        except BaseException as error:  # SystemExit and KeyboardInterrupt end a cell, not the session
-            return json.dumps(described(error))
-        finally:
-            self._running = False
-            for stream in self._streams.values():
-                stream.flush()
-            sys.stdout, sys.stderr = saved
+        with self._streaming():
+            self._running = True
+            try:
+                if sys.platform == "emscripten":
+                    await read_pictures()
+                value = await self._execute(code, name)
+                if value is not None:
+                    self.namespace["_"] = value
+                    front.show(value)
+                return None
+            except BaseException as error:  # SystemExit and KeyboardInterrupt end a cell, not the session
+                return json.dumps(described(error))
+            finally:
+                self._running = False
 
     async def _execute(self, code: str, name: str) -> Any:
         """Run the statements, and evaluate the last one where it is an expression without a semicolon behind it."""
         tree = ast.parse(code, name)
         last = tree.body[-1] if tree.body else None
-        if not isinstance(last, ast.Expr) or code.rstrip().endswith(";"):
-            await self._evaluate(compile(tree, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT))
+        if not isinstance(last, ast.Expr) or _behind(last, code).lstrip().startswith(";"):
+            await self._evaluate(_compiled(tree, name, "exec"))
             return None
         tree.body.pop()
-        await self._evaluate(compile(tree, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT))
-        expression = ast.Expression(last.value)
-        return await self._evaluate(compile(expression, name, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT))
+        await self._evaluate(_compiled(tree, name, "exec"))
+        return await self._evaluate(_compiled(ast.Expression(last.value), name, "eval"))
 
     async def _evaluate(self, code: types.CodeType) -> Any:
         value = eval(code, self.namespace)
         return await value if code.co_flags & inspect.CO_COROUTINE else value
 
     def receive(self, text: str) -> None:
-        """Take a message of the page; an error of it is said on the page's stderr, for no cell is running."""
+        """Take a message of the page; what it prints, and its error, go to the page's streams, as a cell's do."""
+        with self._streaming():
+            try:
+                front.receive(text)
+            except Exception as error:
+                print(described(error)["traceback"].rstrip(), file=sys.stderr)
+
+    @contextlib.contextmanager
+    def _streaming(self) -> Iterator[None]:
+        """Whatever is printed goes to the page; a cell in the middle of which that is asked goes on with its own."""
+        saved = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = self._streams["stdout"], self._streams["stderr"]
+        if not self._running:
+            for stream in self._streams.values():
+                stream.begin()
         try:
-            front.receive(text)
-        except Exception as error:
-            self.post(json.dumps({"type": "stream", "name": "stderr", "text": f"{error}\n"}))
+            yield
+        finally:
+            for stream in self._streams.values():
+                stream.flush()
+            sys.stdout, sys.stderr = saved
+
+
+def _compiled(tree: ast.Module | ast.Expression, name: str, mode: str) -> types.CodeType:
+    """As code of its own: what this module imports from __future__ is not the cell's."""
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    code: types.CodeType = compile(tree, name, mode, flags, dont_inherit=True)
+    return code
+
+
+def _behind(statement: ast.stmt, code: str) -> str:
+    """What stands behind a statement on its last line."""
+    assert statement.end_lineno is not None
+    line = re.split(r"\r\n|\r|\n", code)[statement.end_lineno - 1]
+    return line.encode()[statement.end_col_offset :].decode()
 
 
 class _Stream(io.TextIOBase):
