@@ -20,7 +20,8 @@ def processes() -> Iterator[list[parallel.Process]]:
 
 
 @pytest.fixture
-def shared_out(processes: list[parallel.Process]) -> Iterator[None]:
+def shared_out(processes: list[parallel.Process], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(parallel._Watch, "TRIED", 10**9)  # always
     parallel.use(list(processes))
     yield
     parallel.stop()
@@ -182,15 +183,15 @@ def test_a_worker_that_ends_is_done_without() -> None:
     process.close()
 
 
-def test_sharing_rests_where_it_does_not_pay() -> None:
+@pytest.mark.parametrize(("shared", "alone"), [(1.2, 2.0), (2.5, 2.0)])
+def test_training_goes_on_as_it_was_quicker(shared: float, alone: float) -> None:
     watch = parallel._Watch()
-    for _ in range(watch.LOOKED_AT):
-        watch.took(own=1.0, spent=1.2, hands=2)
-    assert watch.pays(), "1.2 seconds in place of 2"
-    for _ in range(watch.LOOKED_AT):
-        watch.took(own=1.0, spent=2.5, hands=2)
-    rests = [watch.pays() for _ in range(watch.RESTS + 1)]
-    assert rests == [False] * (watch.RESTS - 1) + [True, True], "and then it is tried again"
+    went = []
+    for _ in range(2 * watch.TRIED + watch.KEPT + 1):
+        went.append(watch.shares())
+        watch.took(went[-1], shared if went[-1] else alone)
+    tried = [True] * watch.TRIED + [False] * watch.TRIED
+    assert went == [*tried, *[shared < alone] * watch.KEPT, True], "and then both are tried again"
 
 
 def test_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,28 +58,35 @@ class WorkerGoneError(Exception):
 
 
 class _Watch:
-    """Whether sharing pays: on a busy machine the others may come so late that this process is quicker alone."""
+    """Whether sharing pays. On a busy machine the others come so late that this process is quicker alone.
 
-    LOOKED_AT = 12
-    RESTS = 150
+    So now and then a few forward passes are shared, as many are not, and the next ones go as the quicker did.
+    """
+
+    TRIED = 6
+    KEPT = 150
 
     def __init__(self) -> None:
-        self._spent = self._alone = 0.0
-        self._seen = self._resting = 0
+        self._seconds: dict[bool, list[float]] = {True: [], False: []}
+        self._left = 0
+        self._chosen = True
 
-    def pays(self) -> bool:
-        """Asked before each call that could be shared out."""
-        if self._resting:
-            self._resting -= 1
-        return not self._resting
+    def shares(self) -> bool:
+        """How the next pass is to go."""
+        if self._left:
+            return self._chosen
+        return len(self._seconds[True]) < self.TRIED
 
-    def took(self, own: float, spent: float, hands: int) -> None:
-        """A part took so many seconds with sharing, of which its own share's computation took `own`."""
-        self._spent, self._alone, self._seen = self._spent + spent, self._alone + own * hands, self._seen + 1
-        if self._seen == self.LOOKED_AT:
-            self._resting = 0 if self._spent < self._alone else self.RESTS
-            self._spent = self._alone = 0.0
-            self._seen = 0
+    def took(self, shared: bool, seconds: float) -> None:
+        """A pass went so, and took so long."""
+        if self._left:
+            self._left -= 1
+            return
+        self._seconds[shared].append(seconds)
+        if all(len(taken) >= self.TRIED for taken in self._seconds.values()):
+            middle = {how: sorted(taken)[len(taken) // 2] for how, taken in self._seconds.items()}
+            self._chosen, self._left = middle[True] < middle[False], self.KEPT
+            self._seconds = {True: [], False: []}
 
 
 _workers: list[Worker] = []
@@ -130,13 +137,20 @@ def _here() -> Iterator[None]:
 
 def call(module: Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
     """`module(*arguments, **named)`, called by no other module: shared out where that is possible and worth it."""
-    if not named and len(arguments) == 1 and _worth_it(module, arguments[0]):
+    possible = not named and len(arguments) == 1 and _can_be_shared(module, arguments[0])
+    began = time.perf_counter()
+    if possible and _watch.shares():
         try:
-            return _shared(module, arguments[0])
+            result = _shared(module, arguments[0])
+            _watch.took(True, time.perf_counter() - began)
+            return result
         except WorkerGoneError:
             _alone()
     with _here():
-        return module.called(*arguments, **named)
+        result = module.called(*arguments, **named)
+    if possible:
+        _watch.took(False, time.perf_counter() - began)
+    return result
 
 
 def _alone() -> None:
@@ -146,7 +160,7 @@ def _alone() -> None:
     warnings.warn("A worker that shared the training has ended; this process goes on alone.", stacklevel=2)
 
 
-def _worth_it(module: Module, batch: Any) -> bool:
+def _can_be_shared(module: Module, batch: Any) -> bool:
     if not isinstance(batch, Tensor) or batch.ndim < 2 or batch.shape[0] < SMALLEST_BATCH * max(2, count()) / 2:
         return False
     if not autograd.is_grad_enabled() or not any(p.requires_grad for p in module.parameters()):
@@ -155,7 +169,7 @@ def _worth_it(module: Module, batch: Any) -> bool:
         return False
     if len(_open) >= MOST_OPEN or (recruit is not None and not recruit()):
         return False
-    return bool(_workers) and batch.shape[0] >= SMALLEST_BATCH * count() / 2 and _watch.pays()
+    return bool(_workers) and batch.shape[0] >= SMALLEST_BATCH * count() / 2
 
 
 def _row_by_row(part: Module) -> bool:
@@ -179,19 +193,15 @@ def _shared(module: Module, batch: Tensor) -> Tensor:
         "wanted": [p.requires_grad for p in module.parameters()],
         "training": [part.training for part in module.modules()],
     }  # fmt: skip
-    began = time.perf_counter()
     number = _ask(workers, [{**question, "batch": _packed(share)} for share in shares[1:]])
     own = shares[0].requires_grad_(wants_input)
-    asked_at = time.perf_counter()
     try:
         with _here():
             result = module.called(own)
-        done_at = time.perf_counter()
     except BaseException:
         _answers(workers, number)
         raise
     pieces = [result.detach(), *(_unpacked(answer["result"]) for answer in _checked(_answers(workers, number)))]
-    _watch.took(done_at - asked_at, time.perf_counter() - began, len(shares))
     out = shapes.cat(pieces, 0)
     lengths = [piece.shape[0] for piece in pieces]
 
@@ -206,18 +216,14 @@ def _shared(module: Module, batch: Tensor) -> Tensor:
         parts = shapes.split(gradient, lengths, 0)
         questions = [{"do": "backward", "pass": number, "gradient": _packed(part)} for part in parts[1:]]
         try:
-            began = time.perf_counter()
             asked = _ask(workers, questions)
-            asked_at = time.perf_counter()
             try:
                 found = [autograd.backward([result], [parts[0]], retain_graph=True, only=_inputs(own, parameters))]
             except BaseException:
                 _answers(workers, asked)
                 raise
-            done_at = time.perf_counter()
             for answer in _checked(_answers(workers, asked)):
                 found.append([None if g is None else _unpacked(g) for g in answer["gradients"]])
-            _watch.took(done_at - asked_at, time.perf_counter() - began, len(shares))
         except WorkerGoneError:
             _alone()
             found = [of_share(k, part) for k, part in enumerate(parts)]
