@@ -65,19 +65,37 @@ class _Mode:
     """Recording on or off: in a `with`, as a decorator, or at once."""
 
     _to = True
+    _before: tuple[bool, ...] = ()
+    """What was in force before each `with` of this object that is open."""
+
+    def __new__(cls, function: Any = None) -> Any:
+        """`@no_grad` and `@no_grad()` are the same."""
+        made = super().__new__(cls)
+        if not callable(function):
+            return made
+        made.__init__()  # type: ignore[misc]
+        return made(function)
+
+    def __init__(self, function: Any = None) -> None:
+        del function
 
     def __enter__(self) -> None:
         global _enabled
-        self._before, _enabled = _enabled, self._to
+        self._before = (*self._before, _enabled)
+        _enabled = self._to
 
     def __exit__(self, *_: object) -> None:
         global _enabled
-        _enabled = self._before
+        *before, _enabled = self._before
+        self._before = tuple(before)
 
     def __call__(self, function: _F) -> _F:
+        to = self._to
+
         @functools.wraps(function)
         def wrapped(*args: Any, **named: Any) -> Any:
-            with type(self)() if not isinstance(self, set_grad_enabled) else set_grad_enabled(self._to):
+            mode = enable_grad() if to else no_grad()
+            with mode:
                 return function(*args, **named)
 
         return wrapped  # type: ignore[return-value]
@@ -92,7 +110,7 @@ class no_grad(_Mode):  # noqa: N801  # PyTorch's name
 class inference_mode(no_grad):  # noqa: N801  # PyTorch's name
     """The same as `no_grad` here."""
 
-    def __init__(self, mode: bool = True) -> None:
+    def __init__(self, mode: Any = True) -> None:
         self._to = not mode
 
 
@@ -105,32 +123,41 @@ class set_grad_enabled(_Mode):  # noqa: N801  # PyTorch's name
 
     def __init__(self, mode: bool) -> None:
         global _enabled
-        self._to, self._before, _enabled = mode, _enabled, mode
+        self._to, self._first, _enabled = mode, _enabled, mode
 
     def __enter__(self) -> None:
+        super().__enter__()
+        if len(self._before) == 1:  # what was in force before it was made
+            self._before = (self._first,)
+
+    def __call__(self, function: _F) -> _F:
+        """As a decorator: only while the function runs."""
         global _enabled
-        _enabled = self._to
+        _enabled = self._first
+        return super().__call__(function)
 
 
 def backward(
     tensors: Sequence[Tensor], gradients: Sequence[Tensor], *, retain_graph: bool, only: Sequence[Tensor] | None = None
 ) -> list[Tensor | None]:
     """Go back from `tensors`, whose gradients are given. Adds to `.grad` of the leaves; or, with `only`, returns the
-    gradients of those tensors and touches no `.grad`."""
+    gradients of those tensors and touches no `.grad`.
+
+    RuntimeError where a gradient has not the shape of its tensor: the C source, which comes next, trusts it."""
     pending: dict[int, Tensor] = {}
     nodes: dict[int, Node] = {}
     queue: list[Node] = []
-    wanted = {id(t._node if t._node is not None else t): k for k, t in enumerate(only or ())}
-    found: list[Tensor | None] = [None] * len(wanted)
+    ends = [id(t._node if t._node is not None else t) for t in only or ()]
+    wanted = dict.fromkeys(ends)
+    found: dict[int, Tensor | None] = {}
 
     def arrive(edge: Node | Tensor, gradient: Tensor, own: bool = False) -> None:
         if not isinstance(edge, Node):
             if only is None:
                 _into_leaf(edge, gradient, own)
             elif id(edge) in wanted:
-                place = wanted[id(edge)]
-                before = found[place]
-                found[place] = gradient if before is None else before + gradient
+                before = found.get(id(edge))
+                found[id(edge)] = gradient if before is None else before + gradient
             return
         key = id(edge)
         if key in pending:
@@ -141,7 +168,7 @@ def backward(
 
     with no_grad():
         for tensor, gradient in zip(tensors, gradients, strict=True):
-            arrive(tensor._node if tensor._node is not None else tensor, gradient)
+            arrive(tensor._node if tensor._node is not None else tensor, _fitted(gradient, tensor))
         while queue:
             node = heapq.heappop(queue)
             gradient = pending.pop(id(node))
@@ -149,9 +176,9 @@ def backward(
             for hook in node.hooks:
                 gradient = _hooked(hook, gradient)
             if node.retained is not None and (tensor_kept := node.retained()) is not None:
-                tensor_kept.grad = gradient
+                tensor_kept._grad = gradient
             if id(node) in wanted:
-                found[wanted[id(node)]] = gradient
+                found[id(node)] = gradient
             if node.backward is None:
                 raise RuntimeError(
                     "Trying to backward through the graph a second time (or directly access saved tensors after they "
@@ -177,27 +204,57 @@ def backward(
                     arrive(edge, result, own=memory not in before)
                     before.add(memory)
             del results, result
-    return found
+    return [found.get(end) for end in ends]
+
+
+def _fitted(gradient: Tensor, tensor: Tensor) -> Tensor:
+    """A gradient to begin with, in the tensor's dtype."""
+    if gradient.shape != tensor.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[0] has a shape of {gradient.shape} and output[0] has a shape of "
+            f"{tensor.shape}."
+        )
+    return gradient if gradient.dtype is tensor.dtype else gradient.to(tensor.dtype)
 
 
 def _hooked(hook: Callable[[Tensor], Tensor | None], gradient: Tensor) -> Tensor:
     changed = hook(gradient)
-    return gradient if changed is None else changed
+    if changed is None:
+        return gradient
+    if not hasattr(changed, "_storage"):
+        raise TypeError(f"expected Variable, but hook returned {type(changed).__name__!r}")
+    name = getattr(hook, "__name__", type(hook).__name__)
+    if changed.shape != gradient.shape:
+        raise RuntimeError(
+            f"hook {name!r} has changed the size of value (was {list(gradient.shape)} got {list(changed.shape)})"
+        )
+    if changed.dtype is not gradient.dtype:
+        raise RuntimeError(
+            f"hook {name!r} has changed the type of value (was torch.{gradient.dtype.title}Tensor got "
+            f"torch.{changed.dtype.title}Tensor)"
+        )
+    return changed
 
 
 def _into_leaf(leaf: Tensor, gradient: Tensor, own: bool) -> None:
     """Add to `.grad`. own: nobody else has the gradient's memory, so it need not be copied."""
     for hook in leaf._hooks or ():
         gradient = _hooked(hook, gradient)
-    if leaf.grad is not None:
-        if leaf.grad.is_contiguous() and leaf.grad.dtype is gradient.dtype:
-            leaf.grad.add_(gradient)
+    if gradient.shape != leaf.shape:
+        raise RuntimeError(
+            f"a gradient of shape {list(gradient.shape)} has reached a tensor of shape {list(leaf.shape)}: its `.data` "
+            "was replaced after the forward pass."
+        )
+    before = leaf._grad
+    if before is not None and before.shape == leaf.shape:
+        if before.is_contiguous() and before.dtype is gradient.dtype:
+            before.add_(gradient)
         else:
-            leaf.grad = leaf.grad + gradient
+            leaf._grad = before + gradient
         return
     if gradient.dtype is not leaf.dtype:
         gradient = gradient.to(leaf.dtype)
-    leaf.grad = gradient if own and gradient.is_contiguous() else gradient.clone()
+    leaf._grad = gradient if own and gradient.is_contiguous() else gradient.clone()
 
 
 def grad(
@@ -245,12 +302,7 @@ def first_gradient(tensor: Tensor, given: Tensor | None) -> Tensor:
         if tensor.numel() != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
         return creation.ones_like(tensor)
-    if given.shape != tensor.shape:
-        raise RuntimeError(
-            f"Mismatch in shape: grad_output[0] has a shape of {given.shape} and output[0] has a shape of "
-            f"{tensor.shape}."
-        )
-    return given.detach()
+    return _fitted(given.detach(), tensor)
 
 
 class _Context:
@@ -262,6 +314,39 @@ class _Context:
 
     def save_for_backward(self, *tensors: Any) -> None:
         self.saved_tensors = tensors
+
+
+def _returned(name: str, found: Any, kinds: Sequence[Any]) -> tuple[Tensor | None, ...]:
+    """What a backward of one's own returned, as gradients of inputs of these (shape, dtype); None is no tensor."""
+    from handson.pocket.elementwise import broadcast_shape, unbroadcast
+
+    gradients = list(found) if isinstance(found, tuple | list) else [found]
+    while len(gradients) > len(kinds) and gradients[-1] is None:
+        gradients.pop()
+    if len(gradients) != len(kinds):
+        raise RuntimeError(
+            f"function {name}Backward returned an incorrect number of gradients (expected {len(kinds)}, got "
+            f"{len(gradients)})"
+        )
+    results: list[Tensor | None] = []
+    for k, (gradient, kind) in enumerate(zip(gradients, kinds, strict=True)):
+        if gradient is None or kind is None:
+            results.append(None)
+            continue
+        if not hasattr(gradient, "_storage"):
+            raise RuntimeError(f"expected Variable or None (got {type(gradient).__name__})")
+        shape, dtype = kind
+        try:
+            fits = broadcast_shape(gradient.shape, shape) == gradient.shape
+        except RuntimeError:
+            fits = False
+        if not fits:
+            raise RuntimeError(
+                f"Function {name}Backward returned an invalid gradient at index {k} - got {list(gradient.shape)} but "
+                f"expected shape compatible with {list(shape)}"
+            )
+        results.append(unbroadcast(gradient, shape).to(dtype).clone())
+    return tuple(results)
 
 
 class Function:
@@ -295,10 +380,9 @@ class Function:
 
             def back(gradient: Tensor) -> tuple[Tensor | None, ...]:
                 found = cls.backward(context, gradient)
-                return tuple(
-                    None if g is None else g.clone() for g in (found if isinstance(found, tuple) else (found,))
-                )
+                return _returned(cls.__name__, found, kinds)
 
+            kinds = [None if t is None else (t.shape, t.dtype) for t in tensors]
             result = result.detach()
             result._record(Node(f"{cls.__name__}Backward", tensors, back))
         return result

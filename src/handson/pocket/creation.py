@@ -130,6 +130,11 @@ asarray = as_tensor
 def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
     """A tensor over the memory of a writable buffer; of a read-only one (bytes), a copy."""
     memory = memoryview(buffer).cast("B")
+    if not 0 <= offset < len(memory) and (offset or len(memory)):
+        raise ValueError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({len(memory)} bytes) "
+            "minus 1"
+        )
     room = len(memory) - offset
     if count < 0:
         if room % dtype.itemsize:

@@ -366,6 +366,8 @@ def along(mode: str, t: Tensor, dim: int, index: Tensor, values: Tensor) -> None
     whole, where, packed = lookup
     at = wrapped(dim, whole.ndim)
     steps = tuple(0 if k == at else s for k, s in enumerate(whole._strides))
+    if packed.shape != where.shape and any(n > m for n, m in zip(where.shape, packed.shape, strict=True)):
+        raise RuntimeError(f"Expected index {list(where.shape)} to be no larger than the values {list(packed.shape)}")
     if where.numel():
         loops = plan(where.shape, where._strides, packed._strides, steps)
         bad = C.along(

@@ -84,6 +84,18 @@ def whole_numbers(values: Sequence[int]) -> Any:
     return (ctypes.c_longlong * len(values))(*values)
 
 
+_MOST_DIMENSIONS: Final = 16
+"""What the C source counts at once (c/elementwise.h, c/reduce.h)."""
+
+
+def _countable(dimensions: int, shape: tuple[int, ...]) -> None:
+    if dimensions > _MOST_DIMENSIONS:
+        raise RuntimeError(
+            f"handson.pocket counts {_MOST_DIMENSIONS} dimensions at once that do not lie one after the other in "
+            f"memory; this needs {dimensions}, for a tensor of shape {list(shape)}. Reshape it to fewer."
+        )
+
+
 @lru_cache(4096)
 def plan(shape: tuple[int, ...], *strides: tuple[int, ...]) -> Any:
     """The loops over arrays of one shape, the result first: dimensions of 1 dropped, merged where the memory allows,
@@ -101,6 +113,7 @@ def plan(shape: tuple[int, ...], *strides: tuple[int, ...]) -> Any:
             merged[-1] = (merged[-1][0] * dimension[0], *dimension[1:])
         else:
             merged.append(dimension)
+    _countable(len(merged), shape)
     return whole_numbers([len(merged), *(dimension[k] for k in range(len(strides) + 1) for dimension in merged)])
 
 
@@ -123,6 +136,7 @@ def reduction_plan(shape: tuple[int, ...], strides: tuple[int, ...], reduced: tu
         else:
             group.append((length, step))
     kept, gone = (group or [(1, 0)] for group in groups)
+    _countable(max(len(kept), len(gone)), shape)
     return whole_numbers(
         [
             len(kept),

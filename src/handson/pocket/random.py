@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from handson.pocket import dtypes
+from handson.pocket.autograd import recorded
 from handson.pocket.creation import empty, empty_like
-from handson.pocket.dtypes import bool_, dtype, float64, int64, uint8
+from handson.pocket.dtypes import bool_, dtype, float32, float64, int32, int64, uint8
 from handson.pocket.kernels import C
-from handson.pocket.shapes import as_shape
+from handson.pocket.shapes import as_shape, expand
 from handson.pocket.tensor import Tensor, contiguous, convert_into, copied, device, from_bytes, new
 
 
@@ -112,7 +113,7 @@ def _state(generator: Generator | None) -> int:
 
 def _into(self: Tensor, draw: Any) -> Tensor:
     """Fill a tensor, of any strides, by `draw(contiguous one)`."""
-    from handson.pocket.elementwise import allow_in_place
+    from handson.pocket.elementwise import _overwritten, allow_in_place
 
     allow_in_place(self)
     target = self if self.is_contiguous() else new(self.shape, self.dtype)
@@ -121,6 +122,8 @@ def _into(self: Tensor, draw: Any) -> Tensor:
     if target is not self:
         convert_into(self, target)
     self._storage.version += 1
+    if recorded(self):
+        _overwritten(self)
     return self
 
 
@@ -156,16 +159,19 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None
 
 
 def _drawn(self: Tensor, chances: Tensor, generator: Generator | None) -> Tensor:
-    exact = contiguous(copied(chances.detach(), float64))
+    exact = copied(chances.detach(), float64)
+    if exact.numel() != 1:
+        exact = contiguous(expand(exact, self.shape))
     if not bool(((exact >= 0) & (exact <= 1)).all()):
         raise RuntimeError("bernoulli: expected all probabilities to be from 0 to 1")
-    drawn = new(self.shape, bool_)
     step = 0 if exact.numel() == 1 else 1
-    if drawn.numel():
+
+    def draw(target: Tensor) -> None:
+        drawn = new(target.shape, bool_)
         C.bernoulli(_state(generator), drawn.numel(), drawn.data_ptr(), exact.data_ptr(), step)
-    convert_into(self, drawn)
-    self._storage.version += 1
-    return self
+        convert_into(target, drawn)
+
+    return _into(self, draw)
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
@@ -176,16 +182,20 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
 def random_(self: Tensor, *bounds: int, generator: Generator | None = None) -> Tensor:
     """Whole numbers, in place: random_(), random_(to) or random_(from, to), to itself excluded."""
     low = bounds[0] if len(bounds) > 1 else 0
-    largest = 2**24 + 1 if self.dtype.is_floating_point else 2 ** (8 * self.dtype.itemsize - 1)
-    end = bounds[-1] if bounds else largest
+    end = bounds[-1] if bounds else _RANDOM_ENDS[self.dtype]
     if low >= end:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={end}")
-    drawn = new(self.shape, int64)
-    if drawn.numel():
+
+    def draw(target: Tensor) -> None:
+        drawn = new(target.shape, int64)
         C.integers(_state(generator), drawn.numel(), drawn.data_ptr(), low, end - low)
-    convert_into(self, drawn)
-    self._storage.version += 1
-    return self
+        convert_into(target, drawn)
+
+    return _into(self, draw)
+
+
+_RANDOM_ENDS = {bool_: 2, uint8: 2**8, int32: 2**31, int64: 2**63, float32: 2**24 + 1, float64: 2**53 + 1}
+"""Before which `random_` ends by itself: every whole number that the dtype holds exactly."""
 
 
 def _finished(t: Tensor, requires_grad: bool) -> Tensor:

@@ -593,6 +593,12 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         or (input.ndim != 1 and input.shape != (0,))
     ):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    if weights is not None and weights.shape != input.shape:
+        raise RuntimeError(
+            f"weights should be 1-d and have the same length as input: {list(weights.shape)}, {list(input.shape)}"
+        )
+    if minlength < 0:
+        raise RuntimeError("minlength should be >= 0")
     length = minlength
     if input.numel():
         length = builtins.max(minlength, int(max(input)) + 1)

@@ -96,7 +96,7 @@ class Tensor:
     """
 
     __slots__ = (
-        "__weakref__", "_hooks", "_node", "_offset", "_storage", "_strides", "_view_of_recorded", "dtype", "grad",
+        "__weakref__", "_grad", "_hooks", "_node", "_offset", "_storage", "_strides", "_view_of_recorded", "dtype",
         "requires_grad", "shape",
     )  # fmt: skip
 
@@ -106,7 +106,7 @@ class Tensor:
     _offset: int
     _strides: tuple[int, ...]
     _view_of_recorded: bool
-    grad: Tensor | None
+    _grad: Tensor | None
     requires_grad: bool
     _node: Node | None
     _hooks: list[Callable[[Tensor], Tensor | None]] | None
@@ -126,7 +126,7 @@ class Tensor:
         """Be a view of the whole of another tensor's memory, a leaf."""
         self._storage, self._offset = other._storage, other._offset
         self.shape, self._strides, self.dtype = other.shape, other._strides, other.dtype
-        self.requires_grad, self.grad, self._node, self._hooks = False, None, None, None
+        self.requires_grad, self._grad, self._node, self._hooks = False, None, None, None
         self._view_of_recorded = False
 
     # What it is
@@ -216,6 +216,30 @@ class Tensor:
 
     def _record(self, node: Node) -> None:
         self._node, self.requires_grad = node, True
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient, after `backward`."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, gradient: Tensor | None) -> None:
+        if gradient is not None:
+            if not isinstance(gradient, Tensor):
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(gradient).__name__}"
+                )
+            if gradient.shape != self.shape:
+                raise RuntimeError(
+                    f"attempting to assign a gradient of size '{list(gradient.shape)}' to a tensor of size "
+                    f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same size"
+                )
+            if gradient.dtype is not self.dtype:
+                raise RuntimeError(
+                    f"attempting to assign a gradient with dtype '{gradient.dtype.name}' to a tensor with dtype "
+                    f"'{self.dtype.name}'. The gradient must match the tensor's dtype"
+                )
+        self._grad = gradient
 
     @property
     def grad_fn(self) -> Node | None:
@@ -462,7 +486,7 @@ def make(storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple[i
     self = Tensor.__new__(Tensor)
     self._storage, self._offset, self._strides, self.dtype = storage, offset, strides, kind
     self.shape = shape if type(shape) is Size else Size(shape)
-    self.requires_grad, self.grad, self._node, self._hooks, self._view_of_recorded = False, None, None, None, False
+    self.requires_grad, self._grad, self._node, self._hooks, self._view_of_recorded = False, None, None, None, False
     return self
 
 

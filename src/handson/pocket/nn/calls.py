@@ -50,10 +50,42 @@ def pair(value: Pair) -> tuple[int, int]:
     return (values[0], values[0]) if len(values) == 1 else (values[0], values[1])
 
 
+def fits(
+    name: str, t: Tensor | None, shape: tuple[int, ...], kind: dtype,
+    sentence: str = "{name} should contain {wanted[0]} elements not {size}",
+) -> None:  # fmt: skip
+    """RuntimeError, in PyTorch's words, unless the tensor has this shape and dtype: C trusts it. None always fits.
+
+    `sentence` may name {name}, {wanted} and {got}, the shapes as lists, and {size}, the number of elements.
+    """
+    if t is None:
+        return
+    if t.shape != shape:
+        raise RuntimeError(sentence.format(name=name, wanted=list(shape), got=list(t.shape), size=t.numel()))
+    if t.dtype is not kind:
+        raise RuntimeError(
+            f"mixed dtype (CPU): expect parameter to have scalar type of {kind.title}, but {name} is {t.dtype.title}"
+        )
+
+
 def floating(name: str, t: Tensor) -> None:
     """RuntimeError, in PyTorch's words, where the numbers are whole."""
     if not t.dtype.is_floating_point:
         raise RuntimeError(f"\"{name}\" not implemented for '{t.dtype.title}'")
 
 
-__all__ = ["C", "Pair", "address", "d", "declare_both", "descriptor", "floating", "i", "p", "pair", "typed", "work"]
+__all__ = [
+    "C",
+    "Pair",
+    "address",
+    "d",
+    "declare_both",
+    "descriptor",
+    "fits",
+    "floating",
+    "i",
+    "p",
+    "pair",
+    "typed",
+    "work",
+]

@@ -7,7 +7,7 @@ from typing import Any
 from handson.pocket import linear as products
 from handson.pocket import reductions, shapes
 from handson.pocket.autograd import Node, recorded
-from handson.pocket.nn.calls import Pair, address, declare_both, descriptor, floating, i, p, pair, typed, work
+from handson.pocket.nn.calls import Pair, address, declare_both, descriptor, fits, floating, i, p, pair, typed, work
 from handson.pocket.nn.resampling import pad
 from handson.pocket.tensor import Tensor, contiguous, fill, new, new_like
 
@@ -72,6 +72,12 @@ def _conv_shapes(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int
             f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to conv{dims}d, but got input of size: "
             f"{list(input.shape)}"
         )
+    if weight.ndim != dims + 2:
+        raise RuntimeError(
+            f"Expected a weight of {dims + 2} dimensions for conv{dims}d, but got weight of size {list(weight.shape)}"
+        )
+    if groups < 1:
+        raise RuntimeError("non-positive groups is not supported")
     if input.dtype is not weight.dtype:
         raise RuntimeError(f"Input type ({input.dtype.name}) and weight type ({weight.dtype.name}) should be the same")
     floating(f"conv{dims}d", input)
@@ -86,11 +92,34 @@ def _conv_shapes(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int
             f"but got weight "
             f"of size {list(weight.shape)} instead"
         )
-    if bias is not None and tuple(bias.shape) != (weight.shape[0],):
+    _bias_fits(bias, weight, weight.shape[0])
+
+
+def _bias_fits(bias: Tensor | None, weight: Tensor, channels: int) -> None:
+    if bias is None:
+        return
+    if bias.dtype is not weight.dtype:
+        raise RuntimeError(f"Input type ({weight.dtype.name}) and bias type ({bias.dtype.name}) should be the same")
+    fits(
+        "bias", bias, (channels,), weight.dtype,
+        f"Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with {channels} elements, but "
+        "got bias of size {got} instead",
+    )  # fmt: skip
+
+
+def _window_fits(
+    kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]
+) -> None:
+    """RuntimeError where a kernel could not be laid over a picture so."""
+    if min(stride) < 1:
+        raise RuntimeError("non-positive stride is not supported")
+    if min(padding) < 0:
+        raise RuntimeError("negative padding is not supported")
+    if min(dilation) < 1:
+        raise RuntimeError(f"dilation should be greater than zero, but got {list(dilation)}")
+    if min(kernel) < 1:
         raise RuntimeError(
-            f"Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with {weight.shape[0]} "
-            f"elements, but "
-            f"got bias of size {list(bias.shape)} instead"
+            f"kernel size should be greater than zero, but got kernel_height: {kernel[0]} kernel_width: {kernel[1]}"
         )
 
 
@@ -101,10 +130,7 @@ def _convolved(
     n, c, h, w = input.shape
     oc, _, kh, kw = weight.shape
     (sh, sw), (ph, pw), (dh, dw) = stride, padding, dilation
-    if min(sh, sw) < 1:
-        raise RuntimeError("non-positive stride is not supported")
-    if min(ph, pw) < 0:
-        raise RuntimeError("negative padding is not supported")
+    _window_fits((kh, kw), stride, padding, dilation)
     oh, ow = (h + 2 * ph - dh * (kh - 1) - 1) // sh + 1, (w + 2 * pw - dw * (kw - 1) - 1) // sw + 1
     if oh < 1 or ow < 1:
         raise RuntimeError(
@@ -129,7 +155,9 @@ def _convolved(
             gx = gk = gb = None
             if need_x:
                 gx = new_like(x)
-                if gx.numel() and g.numel():
+                if not g.numel():
+                    fill(gx, 0)
+                elif gx.numel():
                     scratch = work("conv2d_backward_input", x.dtype, layout)
                     typed("conv2d_backward_input", x.dtype)(
                         layout, g.data_ptr(), k.data_ptr(), gx.data_ptr(), scratch.address
@@ -182,6 +210,21 @@ def conv_transpose2d(
             shapes.unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation
         )
         return shapes.squeeze(out, 0)
+    if input.ndim != 4 or weight.ndim != 4:
+        raise RuntimeError(
+            f"Expected 3D (unbatched) or 4D (batched) input to conv_transpose2d and a weight of 4 dimensions, but got "
+            f"input of size: {list(input.shape)} and weight of size: {list(weight.shape)}"
+        )
+    if groups < 1:
+        raise RuntimeError("non-positive groups is not supported")
+    if input.dtype is not weight.dtype:
+        raise RuntimeError(f"Input type ({input.dtype.name}) and weight type ({weight.dtype.name}) should be the same")
+    floating("conv_transpose2d", input)
+    if weight.shape[0] % groups:
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
+            f"size {list(weight.shape)} instead"
+        )
     if input.shape[1] != weight.shape[0]:
         raise RuntimeError(
             f"Given transposed=1, weight of size {list(weight.shape)}, expected input{list(input.shape)} to have "
@@ -190,7 +233,20 @@ def conv_transpose2d(
     (sh, sw), (ph, pw), (dh, dw), (eh, ew) = pair(stride), pair(padding), pair(dilation), pair(output_padding)
     n, c, h, w = input.shape
     oc, kh, kw = weight.shape[1] * groups, weight.shape[2], weight.shape[3]
+    _window_fits((kh, kw), (sh, sw), (ph, pw), (dh, dw))
+    _bias_fits(bias, weight, oc)
+    if min(eh, ew) < 0 or eh >= max(sh, dh) or ew >= max(sw, dw):
+        raise RuntimeError(
+            f"output padding must be smaller than either stride or dilation, but got output_padding_height: {eh} "
+            f"output_padding_width: {ew} stride_height: {sh} stride_width: {sw} dilation_height: {dh} dilation_width: "
+            f"{dw}"
+        )
     oh, ow = (h - 1) * sh - 2 * ph + dh * (kh - 1) + eh + 1, (w - 1) * sw - 2 * pw + dw * (kw - 1) + ew + 1
+    if oh < 1 or ow < 1:
+        raise RuntimeError(
+            f"Given input size per channel: ({h} x {w}). Calculated output size per channel: ({oh} x {ow}). Output "
+            "size is too small"
+        )
     # The convolution whose gradient this is goes from (n, oc, oh, ow) to (n, c, h, w).
     layout = descriptor(n, oc, oh, ow, c, kh, kw, sh, sw, ph, pw, dh, dw, groups, h, w)
     x, k = contiguous(input.detach()), contiguous(weight.detach())

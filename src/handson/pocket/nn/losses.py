@@ -10,7 +10,7 @@ from handson.pocket import dtypes, elementwise, reductions, shapes
 from handson.pocket.autograd import Node, recorded
 from handson.pocket.dtypes import int64
 from handson.pocket.nn.activations import log_softmax, logsigmoid
-from handson.pocket.nn.calls import address, d, declare_both, floating, i, p, typed
+from handson.pocket.nn.calls import address, d, declare_both, fits, floating, i, p, typed
 from handson.pocket.nn.norms import cosine_similarity, pairwise_distance
 from handson.pocket.tensor import Tensor, contiguous, filled, new, new_like, numel
 
@@ -54,6 +54,7 @@ def cross_entropy(
         chances = target * (1 - label_smoothing) + label_smoothing / input.shape[dim] if label_smoothing else target
         terms = log_softmax(input, dim) * chances
         if weight is not None:
+            _weight_fits(weight, input, dim)
             terms = terms * shapes.reshape(weight, *(-1 if k == dim else 1 for k in range(input.ndim)))
         loss = -reductions.sum(terms, dim)
         if reduction == "mean":
@@ -70,6 +71,15 @@ def nll_loss(
     """Minus the log-probabilities of the classes: (N, C, …) and (N, …) numbers."""
     del size_average, reduce
     return _of_classes("nll", input, target, weight, ignore_index, reduction, 0.0)
+
+
+def _weight_fits(weight: Tensor | None, input: Tensor, dim: int) -> None:
+    classes = input.shape[dim]
+    fits(
+        "weight", weight, (classes,), input.dtype,
+        f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
+        "shape: {got}",
+    )  # fmt: skip
 
 
 def _of_classes(
@@ -92,6 +102,8 @@ def _of_classes(
         )
     if (input.shape[0], *input.shape[2:]) != tuple(target.shape):
         raise RuntimeError(f"Expected target size {[input.shape[0], *input.shape[2:]]}, got {list(target.shape)}")
+    if weight is not None:
+        _weight_fits(weight, input, 1)
     x, labels = contiguous(input.detach()), contiguous(target.detach())
     w = None if weight is None else contiguous(weight.detach())
     sizes = (x.shape[0], x.shape[1], numel(x.shape[2:]))
@@ -143,7 +155,7 @@ def _of_classes(
             return (gx,)
 
         title = "CrossEntropyBackward0" if name == "cross_entropy" else "NllLossBackward0"
-        out._record(Node(title, (input,), back, (labels,)))
+        out._record(Node(title, (input,), back, (labels,) if w is None else (labels, w)))
     return out
 
 

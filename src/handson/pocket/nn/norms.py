@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from handson.pocket import elementwise, reductions, shapes
 from handson.pocket.autograd import Node, recorded
-from handson.pocket.nn.calls import address, d, declare_both, floating, i, p, typed
-from handson.pocket.tensor import Tensor, contiguous, new, new_like, numel
+from handson.pocket.nn.calls import address, d, declare_both, fits, floating, i, p, typed
+from handson.pocket.tensor import Tensor, contiguous, convert_into, new, new_like, numel
 
 declare_both(
     batch_norm_forward=(None, (i, i, i, p, p, p, p, p, i, d, d, p, p, p)),
@@ -28,8 +28,12 @@ def batch_norm(
     """Each channel with mean 0 and variance 1, of this batch (training) or of the running statistics; then scaled and
     shifted."""
     floating("batch_norm", input)
+    if input.ndim < 2:
+        raise RuntimeError(f"batch_norm: expected an input of at least 2 dimensions, but got {list(input.shape)}")
     x = contiguous(input.detach())
     channels = x.shape[1]
+    for title, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+        fits(title, t, (channels,), x.dtype)
     inner = numel(x.shape[2:])
     count = x.shape[0] * inner
     if training and count <= 1:
@@ -37,16 +41,19 @@ def batch_norm(
     if not training and (running_mean is None or running_var is None):
         raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
     w, b = (None if t is None else contiguous(t.detach()) for t in (weight, bias))
+    running = [None if t is None else contiguous(t.detach()) for t in (running_mean, running_var)]
     out, mean, scale = new_like(x), new((channels,), x.dtype), new((channels,), x.dtype)
     sizes = (x.shape[0], channels, inner)
     if out.numel():
         typed("batch_norm_forward", x.dtype)(
-            *sizes, x.data_ptr(), address(w), address(b), address(running_mean), address(running_var), int(training),
+            *sizes, x.data_ptr(), address(w), address(b), address(running[0]), address(running[1]), int(training),
             float(momentum), float(eps), out.data_ptr(), mean.data_ptr(), scale.data_ptr(),
         )  # fmt: skip
     if training:
-        for t in (running_mean, running_var):
-            if t is not None:
+        for t, changed in zip((running_mean, running_var), running, strict=True):
+            if t is not None and changed is not None:
+                if changed._storage is not t._storage:
+                    convert_into(t, changed)
                 t._storage.version += 1
     if recorded(input, weight, bias):
 
@@ -91,6 +98,9 @@ def layer_norm(
             f"but got input of "
             f"size{list(input.shape)}"
         )
+    sentence = "Expected {name} to be of same shape as normalized_shape, but got {name} of shape {got} and "
+    for name, t in (("weight", weight), ("bias", bias)):
+        fits(name, t, inner, input.dtype, sentence + "normalized_shape = {wanted}")
     sizes = (numel(input.shape) // max(1, numel(inner)), numel(inner))
     return _normalised("layer_norm", sizes, sizes[0], input, weight, bias, eps)
 
@@ -99,12 +109,22 @@ def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
     """Groups of channels with mean 0 and variance 1; then scaled and shifted."""
+    if num_groups < 1:
+        raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
+    if input.ndim < 2:
+        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
     if input.shape[1] % num_groups:
         raise RuntimeError(
             f"Expected number of channels in input to be divisible by num_groups, but got input of shape "
             f"{list(input.shape)} and "
             f"num_groups={num_groups}"
         )
+    sentence = (
+        "Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of shape "
+        f"{{got}} and input of shape {list(input.shape)}"
+    )
+    for name, t in (("weight", weight), ("bias", bias)):
+        fits(name, t, (input.shape[1],), input.dtype, sentence)
     sizes = (input.shape[0], input.shape[1], numel(input.shape[2:]), num_groups)
     return _normalised("group_norm", sizes, input.shape[0] * num_groups, input, weight, bias, eps)
 
@@ -113,6 +133,7 @@ def _normalised(
     name: str, sizes: tuple[int, ...], rows: int, input: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> Tensor:
     """layer_norm or group_norm, of `rows` sets of numbers."""
+    floating(name, input)
     x = contiguous(input.detach())
     w, b = (None if t is None else contiguous(t.detach()) for t in (weight, bias))
     out, mean, scale = new_like(x), new((rows,), x.dtype), new((rows,), x.dtype)
@@ -139,6 +160,11 @@ def _normalised(
 
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """Each value divided by what its neighbours in other channels say at the same place."""
+    floating("local_response_norm", input)
+    if input.ndim < 3:
+        raise ValueError(f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)")
+    if size < 1:
+        raise RuntimeError(f"kernel size should be greater than zero, but got {size}")
     x = contiguous(input.detach())
     sizes = (x.shape[0], x.shape[1], numel(x.shape[2:]), size, float(alpha), float(beta))
     out, divisor = new_like(x), new_like(x)

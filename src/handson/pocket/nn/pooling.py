@@ -38,8 +38,14 @@ def _pooling(
     kh, kw = pair(kernel_size)
     sh, sw = (kh, kw) if stride is None or stride == [] else pair(stride)
     (ph, pw), (dh, dw) = pair(padding), pair(dilation)
+    if kh < 1 or kw < 1:
+        raise RuntimeError(f"kernel size should be greater than zero, but got kH: {kh} kW: {kw}")
     if sh < 1 or sw < 1:
         raise RuntimeError("stride should not be zero")
+    if ph < 0 or pw < 0:
+        raise RuntimeError(f"pad must be non-negative, but got pad: {min(ph, pw)}")
+    if dh < 1 or dw < 1:
+        raise RuntimeError(f"dilation should be greater than zero, but got dilationH: {dh} dilationW: {dw}")
     if ph > kh // 2 or pw > kw // 2:
         raise RuntimeError(
             f"pad should be at most half of effective kernel size, but got pad={max(ph, pw)}, "
@@ -96,6 +102,8 @@ def avg_pool2d(
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Tensor:  # fmt: skip
     """The mean of each window: (N, C, H, W) → (N, C, H', W')."""
+    if divisor_override == 0:
+        raise RuntimeError("divisor must be not zero")
     window, (oh, ow) = _pooling("avg_pool2d", input, kernel_size, stride, padding, 1, ceil_mode)
     x = contiguous(input.detach())
     layout = descriptor(numel(x.shape[:-2]), *x.shape[-2:], oh, ow, *window)
@@ -124,15 +132,27 @@ def avg_pool1d(input: Tensor, kernel_size: int, stride: int | None = None, paddi
     return shapes.squeeze(out, -2)
 
 
-def _adaptive_size(input: Tensor, output_size: Any) -> tuple[int, int]:
+def _adaptive_size(name: str, input: Tensor, output_size: Any) -> tuple[int, int]:
     size = (output_size, output_size) if output_size is None or isinstance(output_size, int) else tuple(output_size)
-    return tuple(n if s is None else s for s, n in zip(size, input.shape[-2:], strict=True))
+    if input.ndim not in (3, 4):
+        raise RuntimeError(f"{name}: Expected 3D or 4D tensor, but got {list(input.shape)}")
+    h, w = (n if s is None else s for s, n in zip(size, input.shape[-2:], strict=True))
+    if h < 0 or w < 0:
+        raise RuntimeError(
+            f"{name}: elements of output_size must be greater than or equal to 0 but received {{{h}, {w}}}"
+        )
+    if 0 in input.shape[-3:]:
+        raise RuntimeError(
+            f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
+            f"{list(input.shape)} with dimension {input.ndim - 3 + input.shape[-3:].index(0)} being empty"
+        )
+    return h, w
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     """Means of so many windows as the result has places: (N, C, H, W) → (N, C, *output_size)."""
     floating("adaptive_avg_pool2d", input)
-    oh, ow = _adaptive_size(input, output_size)
+    oh, ow = _adaptive_size("adaptive_avg_pool2d", input, output_size)
     x = contiguous(input.detach())
     layout = descriptor(numel(x.shape[:-2]), *x.shape[-2:], oh, ow, *(1,) * 8)
     out = new((*x.shape[:-2], oh, ow), x.dtype)
@@ -155,7 +175,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
 
 def adaptive_max_pool2d(input: Tensor, output_size: Any) -> Tensor:
     """The largest values of so many windows as the result has places."""
-    oh, ow = _adaptive_size(input, output_size)
+    oh, ow = _adaptive_size("adaptive_max_pool2d", input, output_size)
     h, w = input.shape[-2:]
     rows = [
         reductions.amax(input[..., a * h // oh : -(-(a + 1) * h // oh), b * w // ow : -(-(b + 1) * w // ow)], (-2, -1))

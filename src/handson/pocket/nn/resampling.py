@@ -253,6 +253,12 @@ def grid_sample(
             f"got input with "
             f"sizes {list(input.shape)} and grid with sizes {list(grid.shape)}"
         )
+    floating("grid_sampler", input)
+    if 0 in input.shape[2:]:
+        raise RuntimeError(
+            f"grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes "
+            f"{list(input.shape)} with dimension {2 + input.shape[2:].index(0)} being empty"
+        )
     x, places = contiguous(input.detach()), contiguous(elementwise.to(grid.detach(), input.dtype))
     n, c, h, w = x.shape
     oh, ow = grid.shape[1:3]

@@ -9,7 +9,7 @@ from handson.pocket.autograd import Node, recorded
 from handson.pocket.dtypes import int32, int64
 from handson.pocket.linear import matmul
 from handson.pocket.nn.activations import dropout, softmax
-from handson.pocket.nn.calls import address, d, declare_both, i, p, typed
+from handson.pocket.nn.calls import address, d, declare_both, fits, floating, i, p, typed
 from handson.pocket.nn.convolution import linear
 from handson.pocket.storage import Storage
 from handson.pocket.tensor import Tensor, contiguous, new, new_like, numel
@@ -40,6 +40,9 @@ def embedding(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
             f"torch.{input.dtype.title}Tensor instead (while checking arguments for embedding)"
         )
+    if weight.ndim != 2:
+        raise RuntimeError("'weight' must be 2-D")
+    floating("embedding", weight)
     index, table = contiguous(elementwise.to(input, int64)), contiguous(weight.detach())
     sizes = (index.numel(), *table.shape)
     out = new((*index.shape, table.shape[1]), table.dtype)
@@ -79,12 +82,14 @@ def scaled_dot_product_attention(
     """softmax(query @ keyᵀ / √d) @ value, for (…, length, d); a mask of bool (True takes part) or to be added."""
     if attn_mask is not None and is_causal:
         raise RuntimeError("scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+    _attention_fits(query, key, value)
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     if attn_mask is not None and attn_mask.dtype is dtypes.bool_:
         attn_mask = elementwise.where(attn_mask, creation.zeros((), dtype=query.dtype), -math.inf)
     batch = elementwise.broadcast_shape(query.shape[:-2], key.shape[:-2])
     same = query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
-    plain = attn_mask is None or (attn_mask.ndim == 2 and not attn_mask.requires_grad)
+    square = (query.shape[-2], key.shape[-2])
+    plain = attn_mask is None or (attn_mask.shape == square and not attn_mask.requires_grad)
     if dropout_p or not same or not plain:
         return _attention_in_parts(query * factor, key, value, attn_mask, dropout_p, is_causal)
     q, k, v = (contiguous(t.detach()) for t in (query, key, value))
@@ -116,6 +121,25 @@ def scaled_dot_product_attention(
     return out
 
 
+def _attention_fits(query: Tensor, key: Tensor, value: Tensor) -> None:
+    if min(query.ndim, key.ndim, value.ndim) < 2:
+        raise RuntimeError(
+            f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {query.ndim} "
+            f"key.dim: {key.ndim} and value.dim: {value.ndim} instead."
+        )
+    if not query.dtype is key.dtype is value.dtype:
+        raise RuntimeError(
+            f"Expected query, key, and value to have the same dtype, but got query.dtype: {query.dtype.name} "
+            f"key.dtype: {key.dtype.name} and value.dtype: {value.dtype.name} instead."
+        )
+    floating("scaled_dot_product_attention", query)
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise RuntimeError(
+            f"scaled_dot_product_attention: query (…, L, E), key (…, S, E) and value (…, S, Ev) do not fit together: "
+            f"{list(query.shape)}, {list(key.shape)}, {list(value.shape)}"
+        )
+
+
 def _attention_in_parts(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout_p: float, is_causal: bool
 ) -> Tensor:
@@ -128,12 +152,32 @@ def _attention_in_parts(
     return matmul(dropout(shares, dropout_p) if dropout_p else shares, value)
 
 
+def _state_fits(input: Tensor, hidden: Tensor, w_ih: Tensor, w_hh: Tensor) -> None:
+    if input.shape[-1:] != w_ih.shape[1:]:
+        raise RuntimeError(
+            f"input.size(-1) must be equal to input_size. Expected {list(w_ih.shape[1:])}, got {list(input.shape[-1:])}"
+        )
+    if input.ndim != 2 or hidden.ndim != 2 or w_hh.ndim != 2:
+        raise RuntimeError(
+            f"Expected input, hidden state and w_hh to be matrices, but got {list(input.shape)}, {list(hidden.shape)} "
+            f"and {list(w_hh.shape)}"
+        )
+    if input.shape[0] != hidden.shape[0]:
+        raise RuntimeError(f"Input batch size {input.shape[0]} doesn't match hidden0 batch size {hidden.shape[0]}")
+    if hidden.shape[1] != w_hh.shape[1]:
+        raise RuntimeError(f"hidden0 has inconsistent hidden_size: got {hidden.shape[1]}, expected {w_hh.shape[1]}")
+
+
 def gru_cell(
     input: Tensor, hidden: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
 ) -> Tensor:
     """The next state of a GRU: (N, in), (N, hidden) → (N, hidden); weights (3 · hidden, …) for reset, update and
     new."""
+    _state_fits(input, hidden, w_ih, w_hh)
     of_x, of_h = linear(input, w_ih, b_ih), linear(hidden, w_hh, b_hh)
+    thrice = (hidden.shape[0], 3 * hidden.shape[1])
+    for name, t in (("input @ w_ih.T", of_x), ("hidden @ w_hh.T", of_h)):
+        fits(name, t, thrice, hidden.dtype, "{name} is {got}, where three gates of this hidden state need {wanted}")
     a, b, h = (contiguous(t.detach()) for t in (of_x, of_h, hidden))
     sizes = tuple(h.shape)
     out, kept = new_like(h), new((sizes[0], 4 * sizes[1]), h.dtype)
@@ -160,6 +204,8 @@ def lstm_cell(
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """The next state (h, c) of an LSTM; weights (4 · hidden, …) for input, forget, cell and output."""
     hidden, cell = state
+    for t in (hidden, cell):
+        _state_fits(input, t, w_ih, w_hh)
     gates = linear(input, w_ih, b_ih) + linear(hidden, w_hh, b_hh)
     i_gate, f_gate, new_cell, o_gate = shapes.chunk(gates, 4, 1)
     kept = elementwise.sigmoid(f_gate) * cell + elementwise.sigmoid(i_gate) * elementwise.tanh(new_cell)

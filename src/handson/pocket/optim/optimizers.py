@@ -7,7 +7,7 @@ from typing import Any
 
 from handson.pocket.autograd import enable_grad, no_grad
 from handson.pocket.creation import full_like, zeros_like
-from handson.pocket.nn.calls import address, d, declare_both, i, p, typed
+from handson.pocket.nn.calls import address, d, declare_both, floating, i, p, typed
 from handson.pocket.tensor import Tensor, contiguous, convert_into, new_like
 
 declare_both(
@@ -79,9 +79,19 @@ class Optimizer:
         return loss
 
     def _step_one(self, parameter: Tensor, gradient: Tensor, group: Group) -> None:
+        floating("optimizer_step", parameter)
         state = self.state.setdefault(parameter, {})
+        gradient = contiguous(gradient)
+        for name, t in (("grad", gradient), *state.items()):
+            if isinstance(t, Tensor) and not (
+                t.shape == parameter.shape and t.dtype is parameter.dtype and t.is_contiguous()
+            ):
+                raise RuntimeError(
+                    f"{name} of shape {list(t.shape)} and dtype {t.dtype.name} does not belong to a parameter of shape "
+                    f"{list(parameter.shape)} and dtype {parameter.dtype.name}"
+                )
         packed = contiguous(parameter.detach())
-        self._change(packed, contiguous(gradient), state, group)
+        self._change(packed, gradient, state, group)
         if not parameter.is_contiguous():
             convert_into(parameter, packed)
         parameter._storage.version += 1
