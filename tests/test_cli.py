@@ -73,6 +73,18 @@ def test_a_wrong_name_is_answered_with_the_valid_ones_and_no_traceback(
     assert "Traceback" not in told
 
 
+def test_a_lesson_page_that_is_open_already_is_opened_and_not_built_again_under_its_server(
+    make_workshop: MakeWorkshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HANDSON_CACHE", str(tmp_path))
+    monkeypatch.setattr("handson.laptop.page.running_page", lambda folder: 8861)
+    monkeypatch.setattr("handson.kit.site.build_site", lambda *_: pytest.fail("it was built again"))
+    assert handson(monkeypatch, "open", "--page", "--no-browser", "add", "--workshop", str(make_workshop())) == 0
+    told = capsys.readouterr().out
+    assert "is already open:" in told
+    assert "http://127.0.0.1:8861/#/add" in told
+
+
 def test_a_folder_without_a_workshop_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

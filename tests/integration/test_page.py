@@ -9,6 +9,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import threading
@@ -191,7 +192,7 @@ def test_a_lesson_is_done_in_the_page(browser: str, origin: str, page_site: Site
     failed = [f"{one['what']}: {one['detail']}" for one in tried if not one["ok"]]
     assert not failed, "\n".join(failed)
     assert done.returncode == 0, done.stderr
-    assert len(tried) == (18 if how == "all" else 14)
+    assert len(tried) == (19 if how == "all" else 15)
     _opens_in_jupyter(tmp_path)
 
 
@@ -271,7 +272,16 @@ def test_a_promise_that_the_page_does_not_keep_is_told(tmp_path: Path) -> None:
     assert broken.measured == "code cell 3 failed with NotYet: 2 and 2 make 4."
 
 
-def test_python_comes_to_the_page_within_its_goal(page_site: Site) -> None:
+def test_what_is_ours_in_the_page_names_no_address_elsewhere(page_site: Site) -> None:
+    root = page_site.folder
+    files = [page_site.index, *root.glob("files/page-*"), *root.glob("demos/*.html")]
+    assert len(files) > 5
+    for file in files:
+        found = set(re.findall(r"https?://[\w./-]+", file.read_text(encoding="utf-8")))
+        assert found <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xhtml"}, file.name
+
+
+def test_what_comes_before_the_first_output_is_no_larger_than_its_goal(page_site: Site) -> None:
     """The size that every visitor loads before the first output; the time is measured in bench/browser."""
     loaded = sum(path.stat().st_size for path in (page_site.folder / "files").glob("*.js"))
     assert loaded < 16e6

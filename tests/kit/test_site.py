@@ -93,13 +93,6 @@ def test_the_manifest_has_every_file_and_its_hash(make_workshop: Make, tmp_path:
 
 
 @pytest.mark.usefixtures("front")
-def test_nothing_in_the_page_names_an_address_elsewhere(make_workshop: Make, tmp_path: Path) -> None:
-    built = build_site(read_catalog(read_workshop(make_workshop(ON_PAGE))), tmp_path / "site")
-    text = built.index.read_text(encoding="utf-8")
-    assert not re.search(r'(src|href)="(https?:)?//', text)
-
-
-@pytest.mark.usefixtures("front")
 def test_two_builds_are_the_same_byte_for_byte(make_workshop: Make, tmp_path: Path) -> None:
     catalog = read_catalog(read_workshop(make_workshop(ON_PAGE)))
     one, two = build_site(catalog, tmp_path / "one"), build_site(catalog, tmp_path / "two")
@@ -269,6 +262,6 @@ def test_pictures_of_the_prose_become_smaller_and_still_move() -> None:
 
 def test_a_picture_that_webp_does_not_make_smaller_stays() -> None:
     file = io.BytesIO()
-    Image.new("RGB", (4, 4), "red").save(file, "PNG")
-    small = {"image/png": base64.b64encode(file.getvalue()[:]).decode()}
-    assert len(next(iter(site.smaller_picture(small).values()))) <= len(small["image/png"])
+    Image.effect_noise((64, 64), 99).point(lambda gray: 255 * (gray > 127)).convert("1").save(file, "PNG")
+    forms = {"image/png": base64.b64encode(file.getvalue()).decode()}
+    assert site.smaller_picture(forms) == forms

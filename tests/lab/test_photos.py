@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import io
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from handson.lab import photos
+from handson.lab import front, photos
 from handson.lab.photos import NoPhoto, photo, save_photo, your_painting, your_photo
 
 
@@ -213,3 +215,12 @@ def test_a_full_disk_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(NoPhoto, match="the disk is full"):
         save_photo("cat.png", encoded(halves()), folder)
+
+
+def test_a_photo_dropped_on_the_lesson_page_is_kept_by_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[dict[str, str]] = []
+    monkeypatch.setattr(front, "_send", lambda text: sent.append(json.loads(text)))
+    path = save_photo("cat", encoded(halves()), folder)
+    (kept,) = sent
+    assert (kept["type"], kept["path"]) == ("keep", path.as_posix())
+    assert base64.b64decode(kept["data"]) == path.read_bytes()

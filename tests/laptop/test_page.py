@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handson.laptop.page import page_address, page_server
+from handson.laptop.page import page_address, page_server, running_page
 
 
 def test_the_page_is_served_on_loopback_and_scripts_are_scripts(tmp_path: Path) -> None:
@@ -29,6 +29,23 @@ def test_the_page_is_served_on_loopback_and_scripts_are_scripts(tmp_path: Path) 
         missing.value.close()
         server.shutdown()
     assert server.server_address[0] == "127.0.0.1"
+
+
+def test_a_page_that_is_served_already_is_found_and_one_that_ended_is_not(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "manifest.json").write_text('{"workshop": "numbers"}')
+    assert running_page(site) is None
+    with page_server(site, 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        assert running_page(site) == port
+        (tmp_path / "other").mkdir()
+        (tmp_path / "other" / "manifest.json").write_text('{"workshop": "letters"}')
+        (tmp_path / "other.port").write_text(str(port))
+        assert running_page(tmp_path / "other") is None
+        server.shutdown()
+    assert running_page(site) is None
 
 
 def test_a_lesson_has_an_address_of_its_own() -> None:

@@ -1,5 +1,20 @@
-import { expect, test } from "vitest";
-import { asTable, fitted } from "../src/page/figure";
+import { expect, test, vi } from "vitest";
+import { asTable, drawFigure, fitted } from "../src/page/figure";
+import type { Site } from "../src/page/site";
+
+const { finalize } = vi.hoisted(() => ({ finalize: vi.fn() }));
+vi.mock("../src/page/resources", () => ({ loadVega: async () => async () => ({ finalize }) }));
+
+test("a figure whose output goes listens no longer, whether it was drawn already or not", async () => {
+  const soon = () => new Promise((resolve) => setTimeout(resolve, 0));
+  const end = drawFigure(document.createElement("div"), {}, "", {} as Site);
+  await soon();
+  expect(finalize).not.toHaveBeenCalled();
+  end();
+  drawFigure(document.createElement("div"), {}, "", {} as Site)();
+  await soon();
+  expect(finalize).toHaveBeenCalledTimes(2);
+});
 
 test("the numbers of a figure are a table", () => {
   const table = asTable({ layer: [{ data: { values: [{ x: 1, train_loss: 0.123456 }, { x: 2, train_loss: 3 }] } }, { mark: "rule" }] })!;

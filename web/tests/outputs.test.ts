@@ -98,4 +98,15 @@ describe("a widget", () => {
     shown.clear();
     tellWidget({ id: "w1", content: {}, buffers: [] });
   });
+
+  test("that was drawn again hears, whatever went before it", async () => {
+    const bundle = { "application/vnd.handson.widget+json": { id: "w2", esm, css: "", state: { greeting: "hi" } } };
+    const [early, late] = [outputs(), outputs()];
+    early.display("d1", bundle);
+    late.display("d1", bundle);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    early.clear();
+    tellWidget({ id: "w2", content: { text: "bytes " }, buffers: [btoa("\x01")] });
+    expect(late.element.querySelector(".widget")!.textContent).toBe("bytes 1");
+  });
 });

@@ -118,14 +118,26 @@ def _open_page(catalog: Catalog, lesson: str | None, port: int | None, browser: 
 
     from handson.kit.site import build_site
     from handson.lab.places import cache_dir
-    from handson.laptop.page import DEFAULT_PORT, page_address, page_server
+    from handson.laptop.page import DEFAULT_PORT, page_address, page_server, running_page
     from handson.laptop.server import choose_port
 
     name = catalog.find(lesson).name if lesson else ""
+    folder = cache_dir() / "site" / catalog.workshop.name
+    if (running := running_page(folder)) is not None:
+        address = page_address(running, name)
+        out.print(f"[bold]{catalog.workshop.title}[/] is already open:\n  {address}", soft_wrap=True)
+        out.print("It shows the lessons as they were then; end it with Ctrl-C where it runs to see newer ones.")
+        if browser:
+            webbrowser.open(address)
+        return
     with out.status("Preparing the page"):
-        site = build_site(catalog, cache_dir() / "site" / catalog.workshop.name)
+        site = build_site(catalog, folder)
     server = page_server(site.folder, choose_port(port, DEFAULT_PORT))
-    address = page_address(server.server_address[1], name)
+    taken = server.server_address[1]
+    if port is None and taken != DEFAULT_PORT:
+        told = f"Port {DEFAULT_PORT} is taken; using {taken}. The browser keeps changes by address: those made at "
+        out.print(f"{told}{DEFAULT_PORT} are not seen here.", soft_wrap=True)
+    address = page_address(taken, name)
     opened = browser and webbrowser.open(address)
     how = "opens in your browser. If it does not, open" if opened else "is ready. Open"
     out.print(f"[bold]{catalog.workshop.title}[/] {how} this address:\n  {address}", soft_wrap=True)

@@ -6,6 +6,7 @@ The page runs Python in a worker and hears of everything by messages, each a JSO
     {"type": "update", "id": "d1", "bundle": {mime: data}, "metadata": {}}      in place of what it showed
     {"type": "widget-message", "id": "w1", "content": {…}, "buffers": [base64 …]}
     {"type": "file", "name": …, "mime": …, "data": base64}                      a file that the lesson saved
+    {"type": "keep", "path": …, "data": base64}                                 a file for the next Python, too
 
 A widget is a display of WIDGET_MIME (see `handson.lab.widgets`). A file may carry `"as": {"name", "mime", "width"}`,
 the form that was asked for and that Python cannot write there (a drawing, SVG, as PNG; a photo as JPEG): the page draws
@@ -22,6 +23,7 @@ import math
 import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 WIDGET_MIME = "application/vnd.handson.widget+json"
@@ -92,6 +94,12 @@ def hand_over(name: str, mime: str, content: bytes, wanted: Mapping[str, Any] | 
     if on_page():
         message = {"type": "file", "name": name, "mime": mime, "data": base64.b64encode(content).decode("ascii")}
         _post({**message, "as": dict(wanted)} if wanted else message)
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Have the page write a file of the learner's anew when Python has to be restarted; elsewhere disks keep it."""
+    if on_page():
+        _post({"type": "keep", "path": path.absolute().as_posix(), "data": base64.b64encode(content).decode("ascii")})
 
 
 def listen(receiver: Receiver) -> str:

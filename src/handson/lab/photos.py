@@ -128,6 +128,7 @@ def save_photo(name: str, content: bytes, folder: Path) -> Path:
             p for n in range(1, 10_000) if not (p := folder / f"{stem}{f'-{n}' if n > 1 else ''}{ending}").exists()
         )
         path.write_bytes(content)
+        front.keep(path, content)
     except OSError as error:
         raise NoPhoto(f"The photo could not be saved to {folder}: {why(error)}") from None
     return path

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+import http.client
 import http.server
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 from handson.laptop.server import ADDRESS
 
+MANIFEST = "manifest.json"
+"""Of the site, with the hash of every file (see `handson.kit.site`)."""
 DEFAULT_PORT = 8860
 """The browser keeps a learner's changes by address, port included: the same one is taken whenever it is free."""
 
@@ -38,8 +42,30 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
 
 def page_server(folder: Path, port: int) -> http.server.ThreadingHTTPServer:
-    """A server of `folder` on loopback; `serve_forever` answers until it is interrupted. Port 0: any free one."""
-    return http.server.ThreadingHTTPServer((ADDRESS, port), functools.partial(_Handler, directory=str(folder)))
+    """A server of `folder` on loopback; `serve_forever` answers until it is interrupted. Port 0: any free one.
+
+    Beside the folder it notes its port, for `running_page`.
+    """
+    server = http.server.ThreadingHTTPServer((ADDRESS, port), functools.partial(_Handler, directory=str(folder)))
+    _note(folder).write_text(f"{server.server_address[1]}\n", encoding="ascii")
+    return server
+
+
+def running_page(folder: Path) -> int | None:
+    """The port at which an earlier `handson open --page` serves `folder`, if it still answers."""
+    try:
+        port = int(_note(folder).read_text(encoding="ascii"))
+        ours = (folder / MANIFEST).read_bytes()
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            f"{page_address(port)}{MANIFEST}", timeout=2
+        ) as answer:
+            return port if answer.read() == ours else None
+    except (OSError, ValueError, http.client.HTTPException):
+        return None  # never served, half-written, ended, or the port is another program's by now
+
+
+def _note(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.port")
 
 
 def page_address(port: int, lesson: str = "") -> str:

@@ -21,13 +21,10 @@ const ICONS = {
   run: "M5 3.5v9l7.5-4.5z",
   stop: "M4 4h8v8H4z",
   back: "M10 3 5 8l5 5",
-  restart: "M13 8a5 5 0 1 1-1.6-3.7M13 2.5v3h-3",
   more: "M8 3.2v.01M8 8v.01M8 12.8v.01",
   reset: "M3.5 6.5h6a3.5 3.5 0 0 1 0 7H6M6 3.5l-3 3 3 3",
   download: "M8 2.5v8M4.5 7.5 8 11l3.5-3.5M3 13.5h10",
   above: "M8 13V6M4.5 9 8 5.5 11.5 9M3 2.5h10",
-  check: "M3 8.5l3.5 3.5L13 4.5",
-  add: "M8 3v10M3 8h10",
 } as const;
 
 /** A drawn icon of 16 × 16 in the color of the text; it says nothing to a screen reader. */

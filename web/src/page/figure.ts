@@ -11,18 +11,27 @@ const BESIDE = 40; // pixels that the page has beside a figure on a phone; Jupyt
 
 type Row = Record<string, unknown>;
 
-export function drawFigure(place: HTMLElement, spec: Record<string, unknown>, alt: string, site: Site): void {
+/** Draw a figure into `place`; returns what ends it: it listens to the window for as long as it is there. */
+export function drawFigure(place: HTMLElement, spec: Record<string, unknown>, alt: string, site: Site): () => void {
   const figure = h("div", { class: "figure" });
   place.replaceChildren(figure);
   const table = asTable(spec);
   if (table) place.append(h("details", { class: "figure-table" }, h("summary", {}, TEXTS.table), h("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": TEXTS.table }, table)));
+  let ended = false;
+  let finalize = () => {};
   loadVega(site).then(
-    (embed) => embed(figure, fitted(spec) as never, { mode: "vega-lite", actions: false, renderer: "svg", ast: false }).then(() => {
+    (embed) => embed(figure, fitted(spec) as never, { mode: "vega-lite", actions: false, renderer: "svg", ast: false }).then((drawn) => {
+      finalize = drawn.finalize;
+      if (ended) finalize();
       const svg = figure.querySelector("svg");
       svg?.setAttribute("role", "img");
       svg?.setAttribute("aria-label", alt);
     }),
   ).catch((error: unknown) => { figure.replaceChildren(h("pre", {}, `${alt}\n${(error as Error).message}`)); });
+  return () => {
+    ended = true;
+    finalize();
+  };
 }
 
 /** The description, for the room that this page has beside a figure. */

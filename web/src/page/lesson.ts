@@ -1,4 +1,5 @@
 /** A lesson as a notebook: prose and code cells, run one after the other by one Python. */
+import { fromBase64 } from "../worker/bytes";
 import { CodeCell } from "./codecell";
 import { coresChoice } from "./cores";
 import { download, h, icon } from "./dom";
@@ -11,7 +12,7 @@ import type { Cell, LessonCard, LessonContent, Site } from "./site";
 import { notebook, script } from "./takehome";
 import { TEXTS } from "./texts";
 import { themeChoice } from "./theme";
-import { tellWidget, toBase64 } from "./widget";
+import { tellWidget, toBase64, WIDGET, type WidgetState } from "./widget";
 
 const SAVE_AFTER_MS = 400;
 
@@ -31,7 +32,9 @@ export class LessonView {
   private readonly queue: CodeCell[] = [];
   private readonly byRun = new Map<number, CodeCell>();
   private readonly reports = new Map<CodeCell, { milliseconds: number; megabytes: number }>();
+  private readonly byWidget = new Map<string, CodeCell>();
   private current: CodeCell | null = null;
+  private wanted = new AbortController(); // of the current cell, until it begins
   private worked: Promise<void> | null = null;
   private counter = 0;
   private closed = false;
@@ -41,6 +44,7 @@ export class LessonView {
   private clock: ReturnType<typeof setInterval> | undefined;
   private readonly python: Python;
   private readonly saving = new Map<CodeCell, ReturnType<typeof setTimeout>>();
+  private readonly unkept = new Set<CodeCell>(); // what the browser refused to store
   private readonly files = new Map<string, Blob>();
 
   private readonly says = h("span", { class: "says-text" });
@@ -48,6 +52,7 @@ export class LessonView {
   private readonly spoken = h("div", { class: "spoken", role: "status", "aria-live": "polite" });
   private readonly stopButton: HTMLButtonElement;
   private readonly kept = h("p", { class: "kept" });
+  private readonly lost = h("p", { class: "note lost", role: "alert", hidden: true }, TEXTS.gone);
   private readonly fileList = h("ul", { class: "files" });
   private readonly fileSection: HTMLElement;
 
@@ -58,7 +63,7 @@ export class LessonView {
     const checked = new URLSearchParams(location.search).get("environment");
     this.python = new Python(site, {
       state: (text, share) => this.say(text, share),
-      said: (run, message) => this.take(run, message),
+      said: (run, widget, message) => this.take(run, widget, message),
       renewed: () => this.renewed(),
     }, () => card.assets, checked ? (JSON.parse(checked) as Record<string, string>) : {});
     const surroundings = { site, tell: (message: Record<string, unknown>) => this.python.tell(message) };
@@ -111,6 +116,7 @@ export class LessonView {
         runAll, this.stopButton, menu,
       ),
       h("div", { class: "bar" }, this.bar),
+      this.lost,
     );
   }
 
@@ -147,17 +153,23 @@ export class LessonView {
   /** Whether what waits behind it may go on. */
   private async runCell(cell: CodeCell): Promise<boolean> {
     this.current = cell;
-    let outcome: Outcome;
+    this.wanted = new AbortController();
+    let outcome: Outcome | null;
     try {
-      await this.python.start();
-      cell.clearNotes();
-      cell.outputs.begin();
-      cell.show("running", "0 s");
-      this.began = performance.now();
-      outcome = await this.python.run(cell.text, cell.position, (run) => { this.byRun.set(run, cell); });
+      outcome = await this.python.run(() => cell.text, cell.position, this.wanted.signal, (run) => {
+        this.byRun.set(run, cell);
+        cell.clearNotes();
+        cell.outputs.begin();
+        cell.show("running", "0 s");
+        this.began = performance.now();
+      });
     } catch (error) {
       cell.show("failed");
       cell.note((error as Error).message);
+      return false;
+    }
+    if (!outcome) {
+      cell.show("idle");
       return false;
     }
     cell.outputs.end();
@@ -199,15 +211,21 @@ export class LessonView {
     for (const cell of this.queue.splice(0)) cell.show("idle");
   }
 
-  stop(): void {
+  /** Nothing that has not begun begins. */
+  private giveUp(): void {
     this.drop();
+    this.wanted.abort();
+  }
+
+  stop(): void {
+    this.giveUp();
     if (this.python.busy) this.python.stop();
   }
 
   restart(): void {
     const said = this.current ?? this.cells.find((cell) => cell.state === "done");
     const running = this.python.busy;
-    this.drop();
+    this.giveUp();
     this.python.restart();
     if (said && !running) said.note(TEXTS.restarted, { label: TEXTS.runAll, act: () => void this.enqueue(this.cells) });
   }
@@ -235,12 +253,15 @@ export class LessonView {
     this.element?.classList.toggle("loading", share !== null);
   }
 
-  private take(run: number, message: Record<string, unknown>): void {
-    const cell = this.byRun.get(run) ?? this.current;
+  private take(run: number, widget: string, message: Record<string, unknown>): void {
+    const cell = this.byWidget.get(widget) ?? this.byRun.get(run) ?? this.current;
+    const shown = (message.bundle as Record<string, unknown> | undefined)?.[WIDGET] as WidgetState | undefined;
+    if (shown && cell) this.byWidget.set(shown.id, cell);
     if (message.type === "stream") cell?.outputs.stream(String(message.name), String(message.text));
     else if (message.type === "display") cell?.outputs.display(String(message.id), message.bundle as Record<string, unknown>);
     else if (message.type === "update") this.cells.some((one) => one.outputs.update(String(message.id), message.bundle as Record<string, unknown>));
     else if (message.type === "widget-message") tellWidget(message as never);
+    else if (message.type === "keep") this.python.keep(String(message.path), fromBase64(String(message.data)));
     else if (message.type === "file") void this.offer(cell, message as unknown as SavedFile);
   }
 
@@ -257,7 +278,7 @@ export class LessonView {
   /** Another lesson is opened: what was typed is kept, Python ends. */
   close(): void {
     this.flush();
-    this.drop();
+    this.giveUp();
     this.closed = true;
     this.python.restart();
   }
@@ -272,7 +293,10 @@ export class LessonView {
   private saveNow(cell: CodeCell): void {
     clearTimeout(this.saving.get(cell));
     if (!this.saving.delete(cell)) return;
-    this.edits.put(this.card.name, cell.cell.id, cell.edited ? cell.text : null).catch(() => { this.kept.textContent = TEXTS.gone; });
+    this.edits.put(this.card.name, cell.cell.id, cell.edited ? cell.text : null).then(
+      () => { this.unkept.delete(cell); },
+      () => { this.unkept.add(cell); },
+    ).then(() => this.sayKept());
   }
 
   /** What was typed in the last moments, before the page goes. */
@@ -281,11 +305,12 @@ export class LessonView {
   }
 
   get unsaved(): boolean {
-    return !this.edits.kept && this.cells.some((cell) => cell.edited);
+    return this.unkept.size > 0 || (!this.edits.kept && this.cells.some((cell) => cell.edited));
   }
 
   private sayKept(): void {
-    this.kept.textContent = this.edits.kept ? TEXTS.kept : TEXTS.notKept;
+    this.kept.textContent = this.unkept.size ? TEXTS.gone : this.edits.kept ? TEXTS.kept : TEXTS.notKept;
+    this.lost.hidden = !this.unkept.size;
   }
 
   private mine(cell: Cell): { text: string; outputs: Output[]; number: number | null } {

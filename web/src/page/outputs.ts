@@ -27,7 +27,7 @@ export class Outputs {
   readonly element = h("div", { class: "outputs" });
   readonly list: Output[] = [];
   private readonly drawn: HTMLElement[] = [];
-  private ends: (() => void)[] = [];
+  private readonly ends = new Map<HTMLElement, () => void>(); // of widgets and figures
   private clearing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly surroundings: Surroundings) {}
@@ -47,8 +47,8 @@ export class Outputs {
   }
 
   clear(): void {
-    for (const end of this.ends) end();
-    this.ends = [];
+    for (const end of this.ends.values()) end();
+    this.ends.clear();
     this.list.length = 0;
     this.drawn.length = 0;
     this.element.replaceChildren();
@@ -92,10 +92,12 @@ export class Outputs {
   }
 
   private drawBundle(place: HTMLElement, bundle: Bundle): void {
+    this.ends.get(place)?.();
+    this.ends.delete(place);
     if (WIDGET in bundle) {
-      this.ends.push(drawWidget(place, bundle[WIDGET] as WidgetState, (message) => this.surroundings.tell(message)));
+      this.ends.set(place, drawWidget(place, bundle[WIDGET] as WidgetState, (message) => this.surroundings.tell(message)));
     } else if (VEGA_LITE in bundle && !("text/html" in bundle)) {
-      drawFigure(place, bundle[VEGA_LITE] as Record<string, unknown>, String(bundle["text/plain"] ?? ""), this.surroundings.site);
+      this.ends.set(place, drawFigure(place, bundle[VEGA_LITE] as Record<string, unknown>, String(bundle["text/plain"] ?? ""), this.surroundings.site));
     } else if ("text/html" in bundle) {
       place.innerHTML = String(bundle["text/html"]);
       if (CHECK in bundle) markCheck(place, bundle[CHECK] as { passed: boolean });

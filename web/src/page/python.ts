@@ -1,6 +1,6 @@
 /** Python in its worker, as the page sees it: started once, asked to run cells one after the other, stopped at any time. */
-import type { FromWorker, Packed, PythonError, Start, ToWorker } from "../worker/messages";
-import { loadResources, loadWorker } from "./resources";
+import type { FromWorker, Kept, Packed, PythonError, Start, ToWorker } from "../worker/messages";
+import { loadResources, workerAddress } from "./resources";
 import type { Site } from "./site";
 import { allCores, handsToHave } from "./cores";
 import { TEXTS } from "./texts";
@@ -17,7 +17,8 @@ export interface Outcome {
 export interface Listener {
   /** What to say about Python now; `share` of the loading, 0 to 1, or null where there is nothing to wait for. */
   state(text: string, share: number | null): void;
-  said(run: number, message: Record<string, unknown>): void;
+  /** A message of Python; `run` is the cell that was running, 0: none; `widget` the one whose message Python was taking, "": none. */
+  said(run: number, widget: string, message: Record<string, unknown>): void;
   /** Python is new: nothing of what was run before is known to it. */
   renewed(): void;
 }
@@ -34,11 +35,13 @@ interface Running {
 export class Python {
   private worker: Worker | null = null;
   private started: Promise<void> | null = null;
+  private starts = 0; // and ends: what an `await` comes back to is another Python, or none, where this has changed
   private running: Running | null = null;
   private runs = 0;
   private module: WebAssembly.Module | null = null;
   private packed: Promise<Record<string, Packed>> | null = null;
   private present = new Set<string>();
+  private kept: Record<string, Kept> = {};
   private givesWay = false;
   private stopTimer: ReturnType<typeof setTimeout> | undefined;
   private hands: Worker[] = [];
@@ -55,28 +58,27 @@ export class Python {
     return this.running !== null;
   }
 
-  get isStarted(): boolean {
-    return this.started !== null;
-  }
-
-  /** Start Python if it is not there; resolves when it can run. */
+  /** Start Python if it is not there; resolves when it can run, rejects where it cannot or is ended before. */
   start(): Promise<void> {
-    this.started ??= this.begin().catch((error: unknown) => {
-      this.end();
-      this.listener.state(TEXTS.cannotStart((error as Error).message), null);
+    if (this.started) return this.started;
+    const start = ++this.starts;
+    const failed = new Promise<never>((_, reject) => { this.fail = reject; });
+    this.started = Promise.race([failed, this.begin(() => start === this.starts)]).catch((error: unknown) => {
+      if (start === this.starts) {
+        this.end();
+        this.listener.state(TEXTS.cannotStart((error as Error).message), null);
+      }
       throw error;
     });
     return this.started;
   }
 
-  private async begin(): Promise<void> {
+  private async begin(wanted: () => boolean): Promise<void> {
     const lacking = missingFeature();
     if (lacking) throw new Error(TEXTS.tooOld(lacking));
-    this.worker = null;
-    const address = URL.createObjectURL(new Blob([await loadWorker(this.site)], { type: "text/javascript" }));
+    const address = await workerAddress(this.site);
+    if (!wanted()) return;
     const worker = (this.worker = new Worker(address));
-    const failed = new Promise<never>((_, reject) => { this.fail = reject; });
-    failed.catch(() => {});
     const ready = new Promise<void>((resolve) => {
       worker.onmessage = (event: MessageEvent<FromWorker>) => this.hear(worker, event.data, resolve);
     });
@@ -85,18 +87,19 @@ export class Python {
     if (this.module) this.post({ type: "wasm", wasm: this.module });
     const loading = this.load((wasm) => { if (worker === this.worker && !this.module) this.post({ type: "wasm", wasm }); });
     const [packed, files] = await Promise.all([loading, this.loadAssets(assets)]);
-    if (worker !== this.worker) return failed;
+    if (!wanted()) return;
     const site = this.site;
     this.post({
       type: "start",
       stdlib: packed["python_stdlib.zip"]!,
       packages: site.packages.map((name) => packed[name]!),
       files,
+      kept: this.kept,
       texts: site.texts,
       environment: { ...site.environment, ...(allCores() ? {} : { HANDSON_WORKERS: "1" }), ...this.environment },
     } satisfies Start);
-    await Promise.race([ready, failed]);
-    for (const asset of assets) this.present.add(asset);
+    await ready;
+    if (wanted()) for (const asset of assets) this.present.add(asset);
   }
 
   /** More workers, which take shares of the batches of the one that runs the lesson (see handson/pocket/parallel.py). */
@@ -105,7 +108,7 @@ export class Python {
     const packed = await this.load(() => {});
     let ready = 0;
     for (let hand = 0; hand < handsToHave(); hand++) {
-      const helper = new Worker(URL.createObjectURL(new Blob([await loadWorker(this.site)], { type: "text/javascript" })));
+      const helper = new Worker(await workerAddress(this.site));
       if (worker !== this.worker || !worker) return helper.terminate();
       this.hands.push(helper);
       const { port1, port2 } = new MessageChannel();
@@ -125,7 +128,7 @@ export class Python {
       helper.postMessage({ type: "wasm", wasm: this.module ?? packed[WASM]! } satisfies ToWorker);
       helper.postMessage({
         type: "start", stdlib: packed["python_stdlib.zip"]!,
-        packages: packages.map((name) => packed[name]!), files: {}, texts: {}, environment, shares: port2,
+        packages: packages.map((name) => packed[name]!), files: {}, kept: {}, texts: {}, environment, shares: port2,
       } satisfies Start, [port2]);
     }
   }
@@ -150,24 +153,38 @@ export class Python {
     return Object.fromEntries(places.map(([path, resource]) => [path, loaded[resource]!]));
   }
 
-  /** Run a cell. Only one at a time: the page queues. */
-  async run(code: string, number: number, began: (run: number) => void): Promise<Outcome> {
-    await this.start();
-    const lacking = this.assets().filter((asset) => !this.present.has(asset));
-    if (lacking.length) {
-      this.post({ type: "files", files: await this.loadAssets(lacking) });
-      for (const asset of lacking) this.present.add(asset);
-    }
+  /** Run a cell. Only one at a time: the page queues. Null where `wanted` was aborted, or Python ended, before it began. */
+  async run(code: () => string, number: number, wanted: AbortSignal, began: (run: number) => void): Promise<Outcome | null> {
+    const prepared = await Promise.race([this.prepare(), aborted(wanted)]);
+    if (!prepared || wanted.aborted || !this.worker) return null;
     return new Promise((resolve) => {
       this.running = { run: ++this.runs, resolve };
       began(this.runs);
-      this.post({ type: "run", run: this.runs, number, code });
+      this.post({ type: "run", run: this.runs, number, code: code() });
     });
+  }
+
+  /** Python and the lesson's data; false where Python ended while they came. */
+  private async prepare(): Promise<boolean> {
+    await this.start();
+    const start = this.starts;
+    const lacking = this.assets().filter((asset) => !this.present.has(asset));
+    if (!lacking.length) return true;
+    const files = await this.loadAssets(lacking);
+    if (start !== this.starts) return false;
+    this.post({ type: "files", files });
+    for (const asset of lacking) this.present.add(asset);
+    return true;
+  }
+
+  /** A file of the learner's, there again whenever a new Python starts. */
+  keep(path: string, content: Uint8Array): void {
+    this.kept[path] = { content, time: Date.now() };
   }
 
   /** A message of a widget. */
   tell(message: Record<string, unknown>): void {
-    if (this.worker && this.version) this.post({ type: "tell", text: JSON.stringify(message) });
+    if (this.worker && this.version) this.post({ type: "tell", widget: String(message.id), text: JSON.stringify(message) });
   }
 
   /** End the running cell: by asking, where Python can hear it, otherwise with the worker. */
@@ -197,6 +214,8 @@ export class Python {
 
   private end(): void {
     clearTimeout(this.stopTimer);
+    this.starts += 1;
+    this.fail(new Error(TEXTS.restarted));
     for (const worker of [this.worker, ...this.hands]) worker?.terminate();
     this.hands = [];
     this.worker = null;
@@ -239,7 +258,7 @@ export class Python {
       const { content, reply } = message;
       createImageBitmap(new Blob([content as BlobPart])).then((bitmap) => reply.postMessage(bitmap, [bitmap]), (error: unknown) => reply.postMessage(String(error)));
     } else if (message.type === "said") {
-      this.listener.said(message.run, JSON.parse(message.text) as Record<string, unknown>);
+      this.listener.said(message.run, message.widget, JSON.parse(message.text) as Record<string, unknown>);
     } else if (message.type === "done") {
       if (this.running?.run !== message.run) return;
       clearTimeout(this.stopTimer);
@@ -253,8 +272,23 @@ export class Python {
   }
 }
 
-function missingFeature(): string {
+function aborted(signal: AbortSignal): Promise<false> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(false);
+    else signal.addEventListener("abort", () => resolve(false), { once: true });
+  });
+}
+
+/** A function of WebAssembly with two instructions of 128 bits: pocket's loops are made of such. */
+const SIMD = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+]);
+
+/** What this browser lacks of what Python needs; "" where there is nothing. */
+export function missingFeature(): string {
   if (typeof WebAssembly !== "object") return "WebAssembly";
+  if (!WebAssembly.validate(SIMD)) return "WebAssembly with SIMD";
+  if (typeof OffscreenCanvas !== "function") return "OffscreenCanvas";
   if (typeof DecompressionStream !== "function") return "DecompressionStream";
   return "";
 }

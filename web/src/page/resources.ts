@@ -67,38 +67,47 @@ export async function loadResources(
     progress(done, all);
     return text;
   };
-  const loaded = await Promise.all(names.map(async (name) => {
+  const read = await Promise.all(names.map(async (name) => {
     const packed = await Promise.all(site.resources[name]!.map(load));
     whole(name, packed);
     return [name, packed] as const;
   }));
-  return Object.fromEntries(loaded);
+  return Object.fromEntries(read);
 }
 
-const lessons = new Map<string, Promise<LessonContent>>();
+const loaded = new Map<string, Promise<unknown>>();
+
+/** What `make` makes of the resource `name`, once; a resource that could not be read is asked for again the next time. */
+function once<T>(site: Site, name: string, make: (text: string) => T | Promise<T>): Promise<T> {
+  const made = (loaded.get(name) as Promise<T> | undefined) ?? textOf(site, name).then(make).catch((error: unknown) => {
+    loaded.delete(name);
+    throw error;
+  });
+  loaded.set(name, made);
+  return made;
+}
 
 /** The cells of a lesson, from the resource of that name. */
 export function loadLesson(site: Site, name: string): Promise<LessonContent> {
-  if (!lessons.has(name)) lessons.set(name, textOf(site, name).then((text) => JSON.parse(text) as LessonContent));
-  return lessons.get(name)!;
+  return once(site, name, (text) => JSON.parse(text) as LessonContent);
 }
 
-let worker: Promise<string> | null = null;
-
-/** The source of the Python worker. */
-export function loadWorker(site: Site): Promise<string> {
-  worker ??= textOf(site, "worker.js");
-  return worker;
+/** Where the Python worker's script is: one address for all workers of this page. */
+export function workerAddress(site: Site): Promise<string> {
+  return once(site, "worker.js", scriptAddress);
 }
-
-let vega: Promise<NonNullable<Window["vegaEmbed"]>> | null = null;
 
 /** vega-embed, loaded with the first figure. */
 export function loadVega(site: Site): Promise<NonNullable<Window["vegaEmbed"]>> {
-  vega ??= textOf(site, "vega.js")
-    .then((source) => script(URL.createObjectURL(new Blob([source], { type: "text/javascript" })), "utf-8"))
-    .then(() => window.vegaEmbed!);
-  return vega;
+  return once(site, "vega.js", async (source) => {
+    const address = scriptAddress(source);
+    await script(address, "utf-8").finally(() => URL.revokeObjectURL(address));
+    return window.vegaEmbed!;
+  });
+}
+
+function scriptAddress(source: string): string {
+  return URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
 }
 
 async function textOf(site: Site, name: string): Promise<string> {

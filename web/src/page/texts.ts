@@ -5,9 +5,7 @@ export const TEXTS = {
   demosPromise: "Small things to play with. No Python; they begin at once.",
   minutes: (minutes: number) => `${minutes} minutes`,
   allLessons: "All lessons",
-  notHere: "On a laptop",
   listPromise: "Everything runs in this browser: nothing is installed, nothing leaves this computer.",
-  inThisAgenda: (minutes: number) => `${minutes} minutes`,
   noLesson: (name: string) => `There is no lesson “${name}” here.`,
   edited: "edited by you",
 
@@ -31,8 +29,6 @@ export const TEXTS = {
   cores: "Use the other cores too, when training",
   coresTitle: "Other workers get a share of each batch. Without them, training is slower and the same on every laptop.",
   coresLater: "From the next start of Python on",
-  showCode: "Show the code",
-  hideCode: "Hide the code",
   checkCell: "The check of the exercise below",
   exercise: "Exercise",
   codeOf: (number: number) => `Code of cell ${number}. Escape leaves the editor.`,
@@ -68,5 +64,5 @@ export const TEXTS = {
 
   kept: "Your changes are kept in this browser.",
   notKept: "This browser keeps nothing for this page: take your changes home before you close it.",
-  gone: "Your changes are not kept by this browser and will be lost.",
+  gone: "This browser could not keep your last changes: take them home (More) before you close the page.",
 } as const;

@@ -77,7 +77,7 @@ export function drawWidget(place: HTMLElement, widget: WidgetState, tell: Tell):
   }).catch((error: unknown) => { root.textContent = `This field does not work here: ${(error as Error).message}`; });
   return () => {
     ended = true;
-    models.delete(widget.id);
+    if (models.get(widget.id) === model) models.delete(widget.id);
     cleanUp?.();
   };
 }

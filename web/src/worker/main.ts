@@ -18,6 +18,7 @@ let compiled: Promise<WebAssembly.Module> | null = null;
 let pyodide: PyodideInterface | null = null;
 let session: Session | null = null;
 let running = 0;
+let told = ""; // the widget whose message Python takes now
 let stopAsked = false;
 const crew = new Crew(() => post({ type: "hands wanted" }));
 
@@ -43,6 +44,10 @@ async function start(message: Start): Promise<void> {
   post({ type: "step", text: "handson" });
   for (const packed of message.packages) pyodide.unpackArchive(await unpacked(packed), "zip", { extractDir: "/handson" });
   await write(message.files);
+  for (const [path, { content, time }] of Object.entries(message.kept)) {
+    writeFile(path, content);
+    pyodide.FS.utime(path, time, time); // lessons go by the newest
+  }
   for (const [path, text] of Object.entries(message.texts)) writeFile(path, text);
   pyodide.runPython("import sys; sys.path.insert(0, '/handson')");
   if (message.shares) takeShares(message.shares);
@@ -70,7 +75,7 @@ function givesWay(): boolean {
 
 /** Called from Python: post one of its messages. */
 function said(text: string): void {
-  post({ type: "said", run: running, text });
+  post({ type: "said", run: running, widget: told, text });
 }
 
 /** Called from Python, which waits for it: messages that came in are taken; the answer is whether to stop. */
@@ -108,6 +113,15 @@ async function run(message: { run: number; number: number; code: string }): Prom
   post({ type: "done", run: message.run, error, milliseconds: performance.now() - began, megabytes: megabytes() });
 }
 
+function tell(message: { widget: string; text: string }): void {
+  told = message.widget;
+  try {
+    session?.receive(message.text);
+  } finally {
+    told = "";
+  }
+}
+
 /** Of Python's whole memory, which never shrinks: the most that was ever used. */
 function megabytes(): number {
   return (pyodide as unknown as { _module: { HEAP8: Int8Array } })._module.HEAP8.length / 1e6;
@@ -117,7 +131,7 @@ async function take(message: ToWorker): Promise<void> {
   if (message.type === "wasm") compiled = compile(message.wasm);
   else if (message.type === "start") await start(message);
   else if (message.type === "run") await run(message);
-  else if (message.type === "tell") session?.receive(message.text);
+  else if (message.type === "tell") tell(message);
   else if (message.type === "files") await write(message.files);
   else if (message.type === "hand") crew.add(message.port);
   else if (message.type === "hand gone") crew.gone(message.hand);

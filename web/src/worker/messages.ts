@@ -3,6 +3,12 @@
 /** A file as the page loaded it: gzip in strings of one byte a letter, in parts. */
 export type Packed = string[];
 
+/** A file of the learner's, and when it was saved, in milliseconds since 1970. */
+export interface Kept {
+  content: Uint8Array;
+  time: number;
+}
+
 export interface Start {
   type: "start";
   stdlib: Packed;
@@ -10,6 +16,8 @@ export interface Start {
   packages: Packed[];
   /** Files to write before anything runs: absolute path → content. */
   files: Record<string, Packed>;
+  /** The learner's own, which an earlier Python of this page had. */
+  kept: Record<string, Kept>;
   texts: Record<string, string>;
   environment: Record<string, string>;
   /** Of a worker that takes shares of batches and runs no cells: where they come from. */
@@ -22,8 +30,8 @@ export type ToWorker =
   | Start
   /** Run a cell; `number` is that of its prompt. */
   | { type: "run"; run: number; number: number; code: string }
-  /** A message of the page for handson.lab.front.receive. */
-  | { type: "tell"; text: string }
+  /** A message of the page's widget for handson.lab.front.receive. */
+  | { type: "tell"; widget: string; text: string }
   | { type: "files"; files: Record<string, Packed> }
   /** One more worker that takes shares of batches is ready at the other end. */
   | { type: "hand"; port: MessagePort }
@@ -44,8 +52,8 @@ export interface PythonError {
 export type FromWorker =
   | { type: "step"; text: string }
   | { type: "ready"; python: string; wasm: WebAssembly.Module; milliseconds: number; givesWay: boolean }
-  /** One message of Python, as JSON text; `run` is the cell that was running, 0: none. */
-  | { type: "said"; run: number; text: string }
+  /** One message of Python, as JSON text; `run` is the cell that was running, 0: none; `widget` that whose message was taken, "": none. */
+  | { type: "said"; run: number; widget: string; text: string }
   /** A photo to be read: `reply` gets an ImageBitmap, or what is wrong with it as a text. */
   | { type: "picture"; content: Uint8Array; reply: MessagePort }
   /** A network is being trained: more workers would help. */

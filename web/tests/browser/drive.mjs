@@ -139,6 +139,26 @@ await tried("Stop ends an endless loop at once and says what is lost", async () 
   return { took };
 });
 
+await tried("a cell stopped before Python is there never runs, and the learner's files are there again", async () => {
+  await runCell(5, `from handson.lab import front
+mine = __import__("pathlib").Path.home() / "photos" / "mine.png"
+mine.parent.mkdir()
+mine.write_bytes(b"mine")
+front.keep(mine, b"mine")`);
+  const counted = await look("view.done");
+  await write(5, "print((__import__('pathlib').Path.home() / 'photos' / 'mine.png').read_bytes())");
+  await act("view.restart(); const run = view.enqueue([cells[5]]); view.stop(); await run");
+  expect(await look('cells[5].state === "idle"'), await look("cells[5].state"));
+  await until("view.report().python");
+  expect((await look("view.done")) === counted, "it ran");
+  await act("view.restart(); view.restart()"); // also in the middle of a start
+  await runCell(5);
+  expect((await textOf(5)).includes("b'mine'"), await textOf(5));
+  await write(5, "while True:\n    pass");
+  await act("view.enqueue([cells[5]]); await new Promise((resolve) => setTimeout(resolve, 500)); view.stop()");
+  await until('cells[5].state === "stopped"');
+});
+
 await tried("Run all above, offered there, brings the variables back", async () => {
   await act('[...cells[5].element.querySelectorAll(".note button")][0].click()');
   await until('cells.slice(0, 5).every((cell) => cell.state === "done")');
