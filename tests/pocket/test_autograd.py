@@ -293,3 +293,122 @@ def test_leaves_and_flags(t: Any) -> None:
     x.data = t.zeros(2)
     assert x.tolist() == [0.0, 0.0]
     assert x.requires_grad
+
+
+@pytest.mark.parametrize("name", ["div", "pow", "atan2", "remainder", "fmod", "maximum", "minimum"])
+def test_a_change_of_what_the_own_gradient_reads_is_noticed(name: str) -> None:
+    b = pocket.ones(2, requires_grad=True)
+    y = getattr(pocket, name)(pocket.full((2,), 3.0), b)
+    with pocket.no_grad():
+        b.mul_(10)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+@BOTH
+def test_what_no_gradient_reads_may_change(t: Any) -> None:
+    x, b = t.full((2,), 3.0, requires_grad=True), t.full((2,), 2.0, requires_grad=True)
+    for y, expected in [(x * t.ones(2), 1.0), (x / t.full((2,), 2.0), 0.5), (x % 2.0, 1.0)]:
+        x.grad = None
+        with t.no_grad():
+            x.add_(1)
+        y.sum().backward()
+        assert x.grad.tolist() == [expected] * 2
+    y = b / t.full((2,), 4.0)
+    with t.no_grad():
+        b.add_(1)
+    y.sum().backward()
+    assert b.grad.tolist() == [0.25] * 2
+
+
+INDEXED = {
+    "index": lambda x, i, j: x[i],
+    "gather": lambda x, i, j: x.gather(0, j),
+    "scatter": lambda x, i, j: (x * 1).scatter(0, j, x * 1),
+    "put": lambda x, i, j: _put(x * 1, i),
+}
+
+
+def _put(z: Any, i: Any) -> Any:
+    z[i] = 5.0
+    return z
+
+
+@BOTH
+@pytest.mark.parametrize("name", INDEXED)
+def test_a_change_of_the_index_is_noticed(t: Any, name: str) -> None:
+    x = t.arange(6.0).reshape(3, 2).requires_grad_()
+    i, j = t.tensor([0, 1]), t.tensor([[0, 1]])
+    y = INDEXED[name](x, i, j)
+    i.add_(1)
+    j.zero_()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_results_hold_no_circles() -> None:
+    x = pocket.full((3,), 0.5, requires_grad=True)
+    gc.collect()
+    gc.disable()
+    try:
+        for name in [
+            "relu",
+            "tanh",
+            "sigmoid",
+            "exp",
+            "sqrt",
+            "norm",
+            "neg",
+            "sin",
+            "rsqrt",
+            "reciprocal",
+            "tan",
+            "expm1",
+            "abs",
+            "prod",
+            "amax",
+            "std",
+        ]:
+            result = weakref.ref(getattr(pocket, name)(x))
+            assert result() is None, name
+    finally:
+        gc.enable()
+
+
+@BOTH
+def test_gradients_of_one_input_asked_for_twice(t: Any) -> None:
+    x = t.tensor(3.0, requires_grad=True)
+    assert [float(g) for g in t.autograd.grad(x * x, [x, x])] == [6.0, 6.0]
+
+
+@BOTH
+def test_modes_as_decorators_and_entered_twice(t: Any) -> None:
+    def state() -> bool:
+        return bool(t.is_grad_enabled())
+
+    t.set_grad_enabled(False)
+    assert not t.is_grad_enabled()
+    t.set_grad_enabled(True)
+    wrapped = [t.no_grad(state), t.no_grad()(state), t.inference_mode(state), t.inference_mode()(state)]
+    assert [f() for f in wrapped] == [False] * 4
+    assert [t.enable_grad()(state)(), t.inference_mode(False)(state)(), t.is_grad_enabled()] == [True] * 3
+    assert t.set_grad_enabled(False)(state)() is False
+    assert t.is_grad_enabled()
+    mode = t.no_grad()
+    with mode:
+        with t.enable_grad():
+            assert t.is_grad_enabled()
+        assert not t.is_grad_enabled()
+    assert t.is_grad_enabled()
+    with t.set_grad_enabled(False):
+        assert not t.is_grad_enabled()
+    assert t.is_grad_enabled()
+
+
+def test_one_mode_entered_inside_itself() -> None:
+    mode = pocket.no_grad()
+    with mode:
+        with mode:
+            pass
+        assert not pocket.is_grad_enabled()
+    assert pocket.is_grad_enabled()

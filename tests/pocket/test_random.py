@@ -111,3 +111,25 @@ def test_weights_that_cannot_be_drawn_from() -> None:
         "t.bernoulli(t.tensor([1.5]))",
     ):
         agree(computed(text))
+
+
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int32", "int64", "float32", "float64"])
+def test_random_in_pytorchs_range(kind: str) -> None:
+    drawn = []
+    for t in (pocket, torch):
+        t.manual_seed(3)
+        drawn.append(t.empty(200, dtype=getattr(t, kind)).random_())
+    ours, theirs = drawn
+    assert ours.tolist() == theirs.tolist()
+
+
+@pytest.mark.parametrize("t", [pocket, torch], ids=["pocket", "torch"])
+@pytest.mark.parametrize("name", ["random_", "bernoulli_", "uniform_", "normal_"])
+def test_noise_over_what_requires_grad(t: Any, name: str) -> None:
+    x = t.ones(3, requires_grad=True)
+    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad is being used in an in-place operation"):
+        getattr(x, name)()
+    y = x * 2
+    getattr(y, name)()
+    (y.sum() + x.sum()).backward()
+    assert x.grad.tolist() == [1.0] * 3

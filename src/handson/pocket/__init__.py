@@ -122,8 +122,8 @@ def use_deterministic_algorithms(*_: Any, **__: Any) -> None:
 
 
 def install() -> None:
-    """Let `import torch` mean this library, in this process. Does nothing if PyTorch has been imported already: then
-    RuntimeError, since two kinds of tensors would meet."""
+    """Let `import torch` mean this library, in this process. RuntimeError if PyTorch has been imported already, since
+    two kinds of tensors would meet."""
     found = sys.modules.get("torch")
     me = sys.modules[__name__]
     if found is me:

@@ -21,6 +21,10 @@ class dtype:  # noqa: N801  # PyTorch's name
     def __reduce__(self) -> tuple[Any, ...]:
         return named, (self.name,)
 
+    def __setstate__(self, state: object) -> None:
+        """Never: each dtype is one object, and no file may change it."""
+        raise TypeError(f"{self} is not to be changed")
+
     @property
     def is_complex(self) -> bool:
         """Never: there are no complex tensors here."""
@@ -44,8 +48,11 @@ _default = float32
 
 
 def named(name: str) -> dtype:
-    """The dtype called so."""
-    return next(kind for kind in ALL if kind.name == name)
+    """The dtype called so. ValueError where there is none."""
+    for kind in ALL:
+        if kind.name == name:
+            return kind
+    raise ValueError(f"{name!r} is no dtype; there are {', '.join(kind.name for kind in ALL)}.")
 
 
 def get_default_dtype() -> dtype:

@@ -229,12 +229,10 @@ def _of_one(name: str) -> Callable[[Tensor], Tensor]:
             raise TypeError(f"{name}(): argument 'input' must be Tensor, not {type(input).__name__}")
         out = unary(code, input)
         if gradient is not None and recorded(input):
-            x = input.detach() if reads == "x" else out
-            y = out.detach()
-            saved = () if not reads else (x,) if reads == "x" else (y,)
-            out._record(
-                Node(f"{name.title()}Backward0", (input,), lambda g: (gradient(g, x if reads == "x" else y, y),), saved)
-            )
+            # (Not `out` itself: it would hold itself by its node.)
+            value: Any = (input if reads == "x" else out).detach() if reads else None
+            saved = (value,) if reads else ()
+            out._record(Node(f"{name.title()}Backward0", (input,), lambda g: (gradient(g, value, value),), saved))
         return out
 
     function.__name__ = function.__qualname__ = name
@@ -350,8 +348,10 @@ def _shapes(a: Tensor | None, b: Tensor | None) -> tuple[tuple[int, ...], tuple[
 def _second_order(
     name: str, code: int, a: Any, b: Any, kind: dtype | None,
     grad_a: Callable[[Tensor, Any, Any], Tensor], grad_b: Callable[[Tensor, Any, Any], Tensor],
+    reads_a: str = "ab", reads_b: str = "ab",
 ) -> Tensor:  # fmt: skip
-    """A function of two whose gradients read the operands."""
+    """A function of two whose gradients read the operands: that of a those in `reads_a`, that of b those in
+    `reads_b`."""
     out = binary(code, a, b, kind)
     ta, tb = a if isinstance(a, Tensor) else None, b if isinstance(b, Tensor) else None
     if recorded(ta, tb):
@@ -365,7 +365,8 @@ def _second_order(
                 unbroadcast(grad_b(g, va, vb), shape_b) if need_b else None,
             )
 
-        saved = tuple(v for v, needed in ((va, need_b), (vb, need_a)) if needed and isinstance(v, Tensor))
+        read = (reads_a if need_a else "") + (reads_b if need_b else "")
+        saved = tuple(v for v, letter in ((va, "a"), (vb, "b")) if letter in read and isinstance(v, Tensor))
         out._record(Node(name, (ta, tb), back, saved))
     return out
 
@@ -373,7 +374,9 @@ def _second_order(
 def mul(input: Any, other: Any) -> Tensor:
     """input · other."""
     a, b = operand(input, "input"), operand(other)
-    return _second_order("MulBackward0", BINARY["mul"], a, b, None, lambda g, x, y: g * y, lambda g, x, y: g * x)
+    return _second_order(
+        "MulBackward0", BINARY["mul"], a, b, None, lambda g, x, y: g * y, lambda g, x, y: g * x, "b", "a"
+    )
 
 
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
@@ -392,7 +395,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     kind = result_dtype(a, b)
     kind = kind if kind.is_floating_point else dtypes.get_default_dtype()
     return _second_order(
-        "DivBackward0", BINARY["div"], a, b, kind, lambda g, x, y: g / y, lambda g, x, y: -(g * x) / (y * y)
+        "DivBackward0", BINARY["div"], a, b, kind, lambda g, x, y: g / y, lambda g, x, y: -(g * x) / (y * y), "b"
     )
 
 
@@ -416,7 +419,7 @@ def remainder(input: Any, other: Any) -> Tensor:
     _zero_division(b, result_dtype(a, b))
     return _second_order(
         "RemainderBackward0", BINARY["remainder"], a, b, None,
-        lambda g, x, y: g, lambda g, x, y: -(g * floor_divide(x, y)),
+        lambda g, x, y: g, lambda g, x, y: -(g * floor_divide(x, y)), "",
     )  # fmt: skip
 
 
@@ -425,7 +428,7 @@ def fmod(input: Any, other: Any) -> Tensor:
     a, b = operand(input, "input"), operand(other)
     _zero_division(b, result_dtype(a, b))
     return _second_order(
-        "FmodBackward0", BINARY["fmod"], a, b, None, lambda g, x, y: g, lambda g, x, y: -(g * trunc(x / y)),
+        "FmodBackward0", BINARY["fmod"], a, b, None, lambda g, x, y: g, lambda g, x, y: -(g * trunc(x / y)), "",
     )  # fmt: skip
 
 

@@ -231,7 +231,7 @@ def getitem(self: Tensor, index: Any) -> Tensor:
         return (whole,)
 
     out = packed if not places.front else contiguous(_to_result(packed, places))
-    out._record(Node("IndexBackward0", (view,), back))
+    out._record(Node("IndexBackward0", (view,), back, tuple(parsed.tensors.values())))
     return out
 
 
@@ -307,7 +307,8 @@ def _set_recorded(self: Tensor, index: Any, source: Tensor) -> None:
 
     _set(self.detach(), index, source)
     self._storage.version += 1
-    node = Node("IndexPutBackward0", (None, source), back)
+    parts = index if isinstance(index, tuple) else (index,)
+    node = Node("IndexPutBackward0", (None, source), back, tuple(part for part in parts if isinstance(part, Tensor)))
     node.edges = (before, node.edges[1])
     self._record(node)
 
@@ -415,7 +416,7 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
             along("add", whole, at, where, g)
             return (whole,)
 
-        out._record(Node("GatherBackward0", (input,), back))
+        out._record(Node("GatherBackward0", (input,), back, (where,)))
     return out
 
 
@@ -481,7 +482,7 @@ def _scattered(mode: str, self: Tensor, dim: int, index: Tensor, src: Tensor) ->
                 picked = whole
             return kept, picked
 
-        node = Node("ScatterBackward0", (None, src), back)
+        node = Node("ScatterBackward0", (None, src), back, (where,))
         node.edges = (before, node.edges[1])
         self._record(node)
     return self

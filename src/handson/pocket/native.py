@@ -94,7 +94,7 @@ def compiled(level: int) -> Path:
 def _compiled_once(source: str, name: str, flags: tuple[str, ...]) -> Path:
     compiler = _compiler()
     command = [*compiler, *FLAGS, *flags, *_linking()]
-    key = hashlib.sha256("\0".join([*command, _version(compiler)]).encode())
+    key = hashlib.sha256("\0".join([*command, _version(tuple(compiler))]).encode())
     for path in sorted(SOURCE.glob("*.[ch]")):
         key.update(path.name.encode() + b"\0" + path.read_bytes())
     suffix = _SYSTEMS.get(sys.platform, ("", "so"))[1]
@@ -138,17 +138,13 @@ def _linking() -> list[str]:
 
 
 @functools.cache
-def _version_of(command: tuple[str, ...]) -> str:
+def _version(command: tuple[str, ...]) -> str:
     try:
         return subprocess.run([*command, "--version"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise HandsonError(
             f"The C compiler {' '.join(command)!r} does not run: {error}", "Name another in HANDSON_CC."
         ) from error
-
-
-def _version(command: list[str]) -> str:
-    return _version_of(tuple(command))
 
 
 def _cache() -> Path:

@@ -128,7 +128,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
                 return (_products_of_others(x, axes) * spread_back(g, x.shape, axes, keepdim),)
             return (spread_back(g * y, x.shape, axes, keepdim) / x,)
 
-        out._record(Node("ProdBackward1", (source,), back, (x,)))
+        out._record(Node("ProdBackward1", (source,), back, (x, y)))
     return out
 
 
@@ -238,7 +238,7 @@ def _extreme_along(name: str, t: Tensor, dim: int, keepdim: bool) -> Extremes:
             along("set", whole, at, index, values_in)
             return (whole,)
 
-        values._record(Node(f"{name.title()}Backward0", (t,), back))
+        values._record(Node(f"{name.title()}Backward0", (t,), back, (places,)))
     return Extremes(values, indices)
 
 
@@ -270,7 +270,7 @@ def _shared(name: str, t: Tensor, out: Tensor, axes: tuple[int, ...], keepdim: b
             shares = chosen / plain_sum(chosen, axes, keepdim=True)
             return (shares * spread_back(g, x.shape, axes, keepdim),)
 
-        out._record(Node(name, (t,), back, (x,)))
+        out._record(Node(name, (t,), back, (x, y)))
     return out
 
 
@@ -357,13 +357,13 @@ def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False)
         if not recorded(input):
             return sqrt(total)
         root = sqrt(total.detach())
-        x, axes = input.detach(), _axes(dim, input.ndim)
+        x, y, axes = input.detach(), root.detach(), _axes(dim, input.ndim)
 
         def back(g: Tensor) -> tuple[Tensor]:
-            scale = where(root == 0, 0.0, g / root)
+            scale = where(y == 0, 0.0, g / y)
             return (x * spread_back(scale, x.shape, axes, keepdim),)
 
-        root._record(Node("LinalgVectorNormBackward0", (input,), back, (x,)))
+        root._record(Node("LinalgVectorNormBackward0", (input,), back, (x, y)))
         return root
     size = elementwise.abs(input)
     if p in (math.inf, -math.inf) and 0 in [input.shape[k] for k in _axes(dim, input.ndim)]:
@@ -452,7 +452,7 @@ def cumprod(input: Tensor, dim: int) -> Tensor:
 
             return (cat(parts, at) if x.ndim else parts[0],)
 
-        out._record(Node("CumprodBackward0", (input,), back, (x,)))
+        out._record(Node("CumprodBackward0", (input,), back, (x, y)))
     return out
 
 

@@ -4,6 +4,7 @@ lies idle."""
 from __future__ import annotations
 
 import ctypes
+import gc
 from functools import lru_cache
 from typing import Any
 
@@ -81,14 +82,17 @@ def _taken(size: int) -> int | None:
     if raw is None and _idle_bytes:
         give_back()
         raw = _malloc(size + _ALIGNMENT)
+    if raw is None:  # tensors that only hold each other, such as the graph of an error's frames
+        gc.collect()
+        give_back()
+        raw = _malloc(size + _ALIGNMENT)
     return raw
 
 
 def give_back() -> None:
     """Return all that lies idle to Python's allocator."""
-    global _idle_bytes
-    for waiting in _idle.values():
+    global _idle, _idle_bytes
+    idle, _idle, _idle_bytes = _idle, {}, 0  # first: another tensor may end meanwhile
+    for waiting in idle.values():
         for raw in waiting:
             _free(raw)
-    _idle.clear()
-    _idle_bytes = 0

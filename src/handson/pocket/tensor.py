@@ -1,4 +1,6 @@
-"""The tensor: a view of memory with a shape, strides and a dtype. What it computes stands in `ops` and `indexing`."""
+"""The tensor: a view of memory with a shape, strides and a dtype. What it computes stands elsewhere.
+
+`elementwise`, `reductions`, `shapes`, `indexing` and `linear` hold the functions; `methods` hangs them on."""
 
 from __future__ import annotations
 
@@ -407,7 +409,10 @@ class Tensor:
         return self.detach().requires_grad_(self.requires_grad)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (type(self), bytes(self), tuple(self.shape), self.dtype, self.requires_grad)
+        return rebuilt, (type(self), bytes(self), tuple(self.shape), self.dtype, self.requires_grad)
+
+    def __setstate__(self, state: object) -> None:
+        raise TypeError("a Tensor is made anew from its bytes; no pickle may set its parts")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -544,9 +549,11 @@ def fill(out: Tensor, value: Any) -> None:
 
 
 def from_bytes(content: bytes, shape: tuple[int, ...], kind: dtype) -> Tensor:
-    """A tensor of a copy of these bytes."""
+    """A tensor of a copy of these bytes. ValueError where they are too few."""
     out = new(shape, kind)
-    ctypes.memmove(out.data_ptr(), content, min(len(content), out.nbytes))
+    if len(content) < out.nbytes:
+        raise ValueError(f"{len(content)} bytes are too few for a tensor of {kind.name} of shape {list(shape)}.")
+    ctypes.memmove(out.data_ptr(), content, out.nbytes)
     return out
 
 
@@ -573,8 +580,13 @@ def _empty_lists(shape: Sequence[int]) -> list[Any]:
     return [] if len(shape) == 1 else [_empty_lists(shape[1:]) for _ in range(shape[0])]
 
 
-def _rebuilt(kind: type[Tensor], content: bytes, shape: tuple[int, ...], of: dtype, requires_grad: bool) -> Tensor:
+def rebuilt(kind: type[Tensor], content: bytes, shape: tuple[int, ...], of: dtype, requires_grad: bool) -> Tensor:
+    """A tensor from its bytes. ValueError where they are not those of such a tensor."""
+    if not isinstance(of, dtype) or not isinstance(kind, type) or not issubclass(kind, Tensor):
+        raise ValueError(f"{kind!r} of {of!r} is no kind of tensor.")
+    if any(type(n) is not int or n < 0 for n in shape) or len(content) != numel(shape) * of.itemsize:
+        raise ValueError(f"{len(content)} bytes are not those of a tensor of {of.name} of shape {list(shape)}.")
     self = kind.__new__(kind)
-    self._become(from_bytes(content, shape, of))
-    self.requires_grad = requires_grad
+    self._become(from_bytes(content, tuple(shape), of))
+    self.requires_grad_(bool(requires_grad))
     return self
