@@ -20,6 +20,7 @@ from PIL import Image, ImageOps
 
 from handson.assets import Asset, Cache, Manifest, index_for
 from handson.errors import HandsonError
+from handson.kit.idx import LEVELS, header_and_values
 from handson.lab.data import PAINTINGS, READY_MADE, SAMPLES, SAMPLES_ASSET, embedded
 from handson.lab.drawings import KINDS, drawings
 from handson.lab.paintings import PAINTED, painting
@@ -111,7 +112,7 @@ def _of_asset(name: str, asset: Asset, manifest: Manifest, cache: Cache) -> Iter
         yield network
         return
     paths = {file.path: cache.path_of(file) for file in asset.files}
-    labels = {path: _idx(paths[path].read_bytes()) for path in paths if "-labels-" in path}
+    labels = {path: header_and_values(paths[path].read_bytes()) for path in paths if "-labels-" in path}
     for path, place in paths.items():
         content = place.read_bytes()
         if path.lower().endswith(_PHOTOS):
@@ -164,13 +165,6 @@ def smaller_photo(content: bytes, shorter_side: int) -> bytes:
     return file.getvalue()
 
 
-def _idx(packed: bytes) -> tuple[bytes, bytes]:
-    """Header and values of an IDX file of unsigned bytes (LeCun, 1998)."""
-    content = gzip.decompress(packed)
-    header = 4 + 4 * content[3]
-    return content[:header], content[header:]
-
-
 def _chosen(labels: bytes, each: int, spread: bool) -> list[int]:
     """Which of a labeled collection come: the first `each` of every label; or as many, spread evenly over all of them.
 
@@ -184,17 +178,16 @@ def _chosen(labels: bytes, each: int, spread: bool) -> list[int]:
     return sorted(chosen)
 
 
-_LEVELS = bytes(round(value / 17) * 17 for value in range(256))
-"""Sixteen levels of gray for what thousands are learned from: a third is saved, and no figure changes. Where ten are
-learned from, as of goods, one picture taken otherwise is five percent: those come as they are."""
-
-
 def _only(packed: bytes, kept: list[int], count: int, coarse: bool) -> bytes:
-    """An IDX file of `count` pictures or labels, with those of the places `kept` only."""
-    header, values = _idx(packed)
+    """An IDX file of `count` pictures or labels, with those of the places `kept` only.
+
+    coarse: in sixteen levels of gray, for what thousands are learned from: no figure changes. Where ten are learned
+    from, as of goods, one picture taken otherwise is five percent: those come as they are.
+    """
+    header, values = header_and_values(packed)
     size = len(values) // count
     if coarse and size > 1:  # pictures, not labels
-        values = values.translate(_LEVELS)
+        values = values.translate(LEVELS)
     some = b"".join(values[place * size : (place + 1) * size] for place in kept)
     return gzip.compress(header[:4] + len(kept).to_bytes(4, "big") + header[8:] + some, 9, mtime=0)
 

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Mapping
 
 from handson.errors import HandsonError
+from handson.kit.idx import LEVELS, header_and_values
 
 TRAIN, TEST = 8000, 1000
 """Digits to learn from and to test, the first of MNIST's own two parts."""
@@ -39,7 +40,7 @@ def packed_digits(mnist: Mapping[str, bytes], train: int = TRAIN, test: int = TE
     images, labels = b"", b""
     for part, count in (("train", train), ("t10k", test)):
         pixels = _idx(files, f"{part}-images-idx3-ubyte.gz", rank=3)
-        images += pixels[: count * _SIDE * _SIDE].translate(_LEVELS)
+        images += pixels[: count * _SIDE * _SIDE].translate(LEVELS)
         labels += _idx(files, f"{part}-labels-idx1-ubyte.gz", rank=1)[:count]
     if len(labels) != train + test or len(images) != (train + test) * _SIDE * _SIDE:
         raise HandsonError(
@@ -49,17 +50,14 @@ def packed_digits(mnist: Mapping[str, bytes], train: int = TRAIN, test: int = TE
     return gzip.compress(struct.pack("<II", train, test) + images + labels, 9, mtime=0)
 
 
-_LEVELS = bytes(round(value / 17) * 17 for value in range(256))
-
-
 def _idx(files: Mapping[str, bytes], name: str, rank: int) -> bytes:
     """The values of an IDX file of unsigned bytes (LeCun 1998)."""
     try:
-        content = gzip.decompress(files[name])
+        header, values = header_and_values(files[name])
     except (KeyError, OSError, EOFError) as error:
         raise HandsonError(
             f"The asset mnist has no readable {name}: {type(error).__name__}.", "Fetch it anew: handson fetch mnist."
         ) from error
-    if content[:4] != bytes([0, 0, 8, rank]):
+    if header[:4] != bytes([0, 0, 8, rank]):
         raise HandsonError(f"{name} is no IDX file of bytes.", "Fetch it anew: handson fetch mnist.")
-    return content[4 + 4 * rank :]
+    return values
