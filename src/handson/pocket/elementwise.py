@@ -365,7 +365,7 @@ def _second_order(
                 unbroadcast(grad_b(g, va, vb), shape_b) if need_b else None,
             )
 
-        read = (reads_a if need_a else "") + (reads_b if need_b else "")
+        read = reads_a + reads_b if need_a and need_b else reads_a if need_a else reads_b
         saved = tuple(v for v, letter in ((va, "a"), (vb, "b")) if letter in read and isinstance(v, Tensor))
         out._record(Node(name, (ta, tb), back, saved))
     return out

@@ -58,14 +58,13 @@ def fits(
 
     `sentence` may name {name}, {wanted} and {got}, the shapes as lists, and {size}, the number of elements.
     """
-    if t is None:
+    if t is None or (t.shape == shape and t.dtype is kind):
         return
     if t.shape != shape:
         raise RuntimeError(sentence.format(name=name, wanted=list(shape), got=list(t.shape), size=t.numel()))
-    if t.dtype is not kind:
-        raise RuntimeError(
-            f"mixed dtype (CPU): expect parameter to have scalar type of {kind.title}, but {name} is {t.dtype.title}"
-        )
+    raise RuntimeError(
+        f"mixed dtype (CPU): expect parameter to have scalar type of {kind.title}, but {name} is {t.dtype.title}"
+    )
 
 
 def floating(name: str, t: Tensor) -> None:

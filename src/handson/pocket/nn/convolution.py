@@ -96,7 +96,7 @@ def _conv_shapes(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int
 
 
 def _bias_fits(bias: Tensor | None, weight: Tensor, channels: int) -> None:
-    if bias is None:
+    if bias is None or (bias.shape == (channels,) and bias.dtype is weight.dtype):
         return
     if bias.dtype is not weight.dtype:
         raise RuntimeError(f"Input type ({weight.dtype.name}) and bias type ({bias.dtype.name}) should be the same")
@@ -111,6 +111,8 @@ def _window_fits(
     kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]
 ) -> None:
     """RuntimeError where a kernel could not be laid over a picture so."""
+    if min(*kernel, *stride, *dilation) >= 1 and min(padding) >= 0:
+        return
     if min(stride) < 1:
         raise RuntimeError("non-positive stride is not supported")
     if min(padding) < 0:

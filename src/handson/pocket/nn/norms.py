@@ -32,8 +32,11 @@ def batch_norm(
         raise RuntimeError(f"batch_norm: expected an input of at least 2 dimensions, but got {list(input.shape)}")
     x = contiguous(input.detach())
     channels = x.shape[1]
-    for title, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
-        fits(title, t, (channels,), x.dtype)
+    shape, kind = (channels,), x.dtype
+    fits("running_mean", running_mean, shape, kind)
+    fits("running_var", running_var, shape, kind)
+    fits("weight", weight, shape, kind)
+    fits("bias", bias, shape, kind)
     inner = numel(x.shape[2:])
     count = x.shape[0] * inner
     if training and count <= 1:
@@ -41,7 +44,7 @@ def batch_norm(
     if not training and (running_mean is None or running_var is None):
         raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
     w, b = (None if t is None else contiguous(t.detach()) for t in (weight, bias))
-    running = [None if t is None else contiguous(t.detach()) for t in (running_mean, running_var)]
+    running = [None if t is None else contiguous(t) for t in (running_mean, running_var)]
     out, mean, scale = new_like(x), new((channels,), x.dtype), new((channels,), x.dtype)
     sizes = (x.shape[0], channels, inner)
     if out.numel():
@@ -52,7 +55,7 @@ def batch_norm(
     if training:
         for t, changed in zip((running_mean, running_var), running, strict=True):
             if t is not None and changed is not None:
-                if changed._storage is not t._storage:
+                if changed is not t:
                     convert_into(t, changed)
                 t._storage.version += 1
     if recorded(input, weight, bias):

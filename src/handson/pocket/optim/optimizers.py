@@ -82,14 +82,10 @@ class Optimizer:
         floating("optimizer_step", parameter)
         state = self.state.setdefault(parameter, {})
         gradient = contiguous(gradient)
-        for name, t in (("grad", gradient), *state.items()):
-            if isinstance(t, Tensor) and not (
-                t.shape == parameter.shape and t.dtype is parameter.dtype and t.is_contiguous()
-            ):
-                raise RuntimeError(
-                    f"{name} of shape {list(t.shape)} and dtype {t.dtype.name} does not belong to a parameter of shape "
-                    f"{list(parameter.shape)} and dtype {parameter.dtype.name}"
-                )
+        _belongs("grad", gradient, parameter)
+        for name, t in state.items():
+            if isinstance(t, Tensor):
+                _belongs(name, t, parameter)
         packed = contiguous(parameter.detach())
         self._change(packed, gradient, state, group)
         if not parameter.is_contiguous():
@@ -132,6 +128,16 @@ class Optimizer:
             lines.append(f"Parameter Group {k}")
             lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
         return "\n".join([*lines, ")"])
+
+
+def _belongs(name: str, t: Tensor, parameter: Tensor) -> None:
+    """RuntimeError unless C may read and write it beside the parameter."""
+    if t.shape == parameter.shape and t.dtype is parameter.dtype and t.is_contiguous():
+        return
+    raise RuntimeError(
+        f"{name} of shape {list(t.shape)} and dtype {t.dtype.name} does not belong to a parameter of shape "
+        f"{list(parameter.shape)} and dtype {parameter.dtype.name}"
+    )
 
 
 def _not_negative(**values: float) -> None:
