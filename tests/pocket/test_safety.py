@@ -174,3 +174,25 @@ def test_data_replaced_between_forward_and_backward() -> None:
     p.data = pocket.ones(1)
     with pytest.raises(RuntimeError, match=r"shape \[3\] has reached a tensor of shape \[1\]"):
         y.backward()
+
+
+def test_huge_windows() -> None:
+    functional, x = pocket.nn.functional, pocket.ones(1, 1, 8, 8)
+    one, nine = pocket.ones(1, 1, 1, 1, requires_grad=True), pocket.ones(1, 1, 3, 3, requires_grad=True)
+    out = functional.conv2d(x, one, stride=2**62)
+    out.sum().backward()
+    assert out.tolist() == [[[[1.0]]]]
+    assert one.grad is not None
+    assert one.grad.tolist() == [[[[1.0]]]]
+    for padding, sentence in [(2**30, "not enough memory"), (2**31 - 1, "not enough memory"), (2**40, "too large")]:
+        with pytest.raises(RuntimeError, match=sentence):
+            functional.conv2d(x, nine, stride=min(padding, 2**31), padding=padding)
+    with pytest.raises(RuntimeError, match="too large"):
+        functional.max_pool2d(x, 2**40, 1, 2**39)
+
+
+def test_a_state_that_points_beyond_its_words() -> None:
+    state = pocket.get_rng_state()
+    with pytest.raises(RuntimeError, match="Invalid mt19937 state"):
+        pocket.set_rng_state(pocket.full_like(state, 255))
+    pocket.set_rng_state(state)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +19,10 @@ from handson.pocket.dtypes import bool_, dtype, float32, float64, int32, int64, 
 from handson.pocket.kernels import C
 from handson.pocket.shapes import as_shape, expand
 from handson.pocket.tensor import Tensor, contiguous, convert_into, copied, device, from_bytes, new
+
+_WORDS = 624
+_PLACE = 4 * _WORDS
+"""Where a state (c/random.h) says which of its words comes next, in bytes."""
 
 
 class Generator:
@@ -65,6 +70,8 @@ class Generator:
         content = bytes(new_state)
         if len(content) != len(self._twister.raw):
             raise RuntimeError("RNG state is wrong size")
+        if not 0 <= int.from_bytes(content[_PLACE : _PLACE + 4], sys.byteorder, signed=True) <= _WORDS:
+            raise RuntimeError("Invalid mt19937 state")
         ctypes.memmove(self._twister, content, len(content))
 
 

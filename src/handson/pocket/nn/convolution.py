@@ -107,11 +107,15 @@ def _bias_fits(bias: Tensor | None, weight: Tensor, channels: int) -> None:
     )  # fmt: skip
 
 
+_TOO_LARGE = 2**31
+"""Beyond it, products of lengths would not fit into the C source's numbers."""
+
+
 def _window_fits(
     kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]
 ) -> None:
     """RuntimeError where a kernel could not be laid over a picture so."""
-    if min(*kernel, *stride, *dilation) >= 1 and min(padding) >= 0:
+    if min(*kernel, *stride, *dilation) >= 1 and min(padding) >= 0 and max(*padding, *dilation) < _TOO_LARGE:
         return
     if min(stride) < 1:
         raise RuntimeError("non-positive stride is not supported")
@@ -123,6 +127,13 @@ def _window_fits(
         raise RuntimeError(
             f"kernel size should be greater than zero, but got kernel_height: {kernel[0]} kernel_width: {kernel[1]}"
         )
+    raise RuntimeError(f"padding {list(padding)} or dilation {list(dilation)} is too large: 2**31 - 1 is the most")
+
+
+def _countable(n: int, channels: int, height: int, width: int) -> None:
+    """RuntimeError where the C source's int64 could not hold the bytes of the padded pictures."""
+    if n * channels * height * width >= 2**57:
+        raise RuntimeError(f"not enough memory for pictures of shape {[n, channels, height, width]}, with padding")
 
 
 def _convolved(
@@ -139,6 +150,8 @@ def _convolved(
             f"Calculated padded input size per channel: ({h + 2 * ph} x {w + 2 * pw}). Kernel size: "
             f"({dh * (kh - 1) + 1} x {dw * (kw - 1) + 1}). Kernel size can't be greater than actual input size"
         )
+    _countable(n, max(c, oc), h + 2 * ph, w + 2 * pw)
+    sh, sw = min(sh, h + 2 * ph), min(sw, w + 2 * pw)  # a longer step leaves the picture as well
     layout = descriptor(n, c, h, w, oc, kh, kw, sh, sw, ph, pw, dh, dw, groups, oh, ow)
     x, k = contiguous(input.detach()), contiguous(weight.detach())
     b = None if bias is None else contiguous(bias.detach())
@@ -249,6 +262,8 @@ def conv_transpose2d(
             f"Given input size per channel: ({h} x {w}). Calculated output size per channel: ({oh} x {ow}). Output "
             "size is too small"
         )
+    _countable(n, max(c, oc), oh + 2 * ph, ow + 2 * pw)
+    sh, sw = min(sh, oh + 2 * ph), min(sw, ow + 2 * pw)
     # The convolution whose gradient this is goes from (n, oc, oh, ow) to (n, c, h, w).
     layout = descriptor(n, oc, oh, ow, c, kh, kw, sh, sw, ph, pw, dh, dw, groups, h, w)
     x, k = contiguous(input.detach()), contiguous(weight.detach())

@@ -52,6 +52,10 @@ def _pooling(
             f"kernel_size={max(kh, kw)} and "
             f"dilation={max(dh, dw)}"
         )
+    if max(kh, kw, sh, sw, dh, dw) >= 2**31:
+        raise RuntimeError(
+            f"a window of {(kh, kw)} with stride {(sh, sw)} and dilation {(dh, dw)} is too large: 2**31 - 1 is the most"
+        )
     h, w = input.shape[-2:]
     oh, ow = _pooled_length(h, kh, sh, ph, dh, ceil_mode), _pooled_length(w, kw, sw, pw, dw, ceil_mode)
     if oh < 1 or ow < 1:
