@@ -24,7 +24,7 @@ BINARY: Final = _codes(
     "add sub mul div maximum minimum pow floor_divide remainder fmod atan2 eq ne lt le gt ge and or xor relu_grad "
     "tanh_grad sigmoid_grad abs_grad gelu_grad silu_grad softplus_grad leaky_relu leaky_relu_grad elu elu_grad"
 )
-REDUCE: Final = _codes("sum prod max min argmax argmin any all sum_squares")
+REDUCE: Final = _codes("sum prod max min argmax argmin any all")
 GET, SET, ADD = 0, 1, 2
 """What `hp_index` and `hp_along` do."""
 

@@ -4,7 +4,7 @@
  * merged by Python as far as possible and never empty (a dimension of 1 stands for none); the result is contiguous.
  */
 
-enum { R_SUM, R_PROD, R_MAX, R_MIN, R_ARGMAX, R_ARGMIN, R_ANY, R_ALL, R_SUM_SQUARES };
+enum { R_SUM, R_PROD, R_MAX, R_MIN, R_ARGMAX, R_ARGMIN, R_ANY, R_ALL };
 
 typedef struct {
   i64 kept, reduced;
@@ -130,10 +130,6 @@ API void hp_reduce(i64 op, i64 dtype, const i64 *plan, void *out, i64 *positions
       else if (dtype == DT_F32) SUM_FLOAT(f32, f32);
       else if (dtype == DT_F64) SUM_FLOAT(f64, f64);
       else REDUCE(i64, i64 total = 0, total += x, ((i64 *)out)[k] = total);
-      break;
-    case R_SUM_SQUARES:
-      if (dtype == DT_F32) REDUCE(f32, f64 total = 0, total += (f64)x * x, ((f32 *)out)[k] = (f32)total);
-      else REDUCE(f64, f64 total = 0, total += x * x, ((f64 *)out)[k] = total);
       break;
     case R_PROD:
       if (dtype == DT_F32) REDUCE(f32, f64 total = 1, total *= x, ((f32 *)out)[k] = (f32)total);
