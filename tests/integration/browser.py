@@ -15,23 +15,12 @@ from typing import Any
 
 import pytest
 
+from handson.kit.browser import FLAGS, PROGRAMS
+
 PATIENCE = 120.0
 """Seconds until a condition counts as not met: a room's oldest laptop, busy, must not fail for being slow."""
 
-_FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-    "--window-size=1280,1000",
-    "--lang=en-US",
-)
+_FLAGS = (*FLAGS, "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", "--lang=en-US")
 _SHOWN = "div.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook"
 _TRAFFIC = ("Network.requestWillBeSent", "Network.webSocketCreated")
 
@@ -50,7 +39,7 @@ def wait_until(condition: Callable[[], Any], awaited: str, *, patience: float = 
 def _programs() -> tuple[str, str]:
     """Chromium and its driver; skips, naming what is absent."""
     pytest.importorskip("selenium", reason="selenium is not installed: pip install selenium")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+    chromium = next(filter(None, map(shutil.which, PROGRAMS)), None)
     driver = shutil.which("chromedriver")
     if chromium is None:
         pytest.skip("no Chromium here (chromium, chromium-browser, google-chrome): install it to drive the lessons")

@@ -10,7 +10,7 @@ from typing import Any
 
 from handson.errors import HandsonError
 
-_FLAGS = (
+FLAGS = (
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -20,10 +20,11 @@ _FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
     "--window-size=1280,1000",
 )
-_PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+"""What a headless Chromium is started with; which hosts it finds is said beside."""
+_NO_HOST = "MAP * ~NOTFOUND"
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 @contextmanager
@@ -34,16 +35,16 @@ def chromium(profile: Path) -> Iterator[Any]:
         from selenium.webdriver.chrome.service import Service
     except ImportError:
         raise HandsonError("selenium, which drives the browser, is not installed.", "pip install selenium") from None
-    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     driver_program = shutil.which("chromedriver")
     if program is None or driver_program is None:
-        missing = "chromedriver" if program else f"Chromium ({', '.join(_PROGRAMS)})"
+        missing = "chromedriver" if program else f"Chromium ({', '.join(PROGRAMS)})"
         raise HandsonError(
             f"There is no {missing} here.", "Install both; on Debian: apt install chromium chromium-driver"
         )
     options = webdriver.ChromeOptions()
     options.binary_location = program
-    for flag in (*_FLAGS, f"--user-data-dir={profile}"):
+    for flag in (*FLAGS, f"--host-resolver-rules={_NO_HOST}", f"--user-data-dir={profile}"):
         options.add_argument(flag)
     driver = webdriver.Chrome(options, Service(driver_program))
     try:

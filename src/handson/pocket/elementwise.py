@@ -11,7 +11,7 @@ from handson.pocket import dtypes
 from handson.pocket.autograd import Node, recorded
 from handson.pocket.dtypes import bool_, dtype, float32, float64, int64
 from handson.pocket.kernels import BINARY, UNARY, C, flat_plan, plan
-from handson.pocket.tensor import Tensor, convert_into, copied, fill, make, new, new_like
+from handson.pocket.tensor import Tensor, convert_into, copied, fill, filled, make, new, new_like
 from handson.pocket.tensor import contiguous as plain_contiguous
 
 Number = bool | int | float
@@ -445,16 +445,9 @@ def pow(input: Any, exponent: Any) -> Tensor:
         "PowBackward0", BINARY["pow"], a, b, None,
         lambda g, x, y: g * y * pow(x, y - 1),
         lambda g, x, y: where(
-            (x if isinstance(x, Tensor) else filled_like(y, x)) == 0, g * 0, g * pow(x, y) * _log_of(x)
+            (x if isinstance(x, Tensor) else filled(y.shape, x, y.dtype)) == 0, g * 0, g * pow(x, y) * _log_of(x)
         ),
     )  # fmt: skip
-
-
-def filled_like(other: Tensor, value: Number) -> Tensor:
-    """A tensor of one number, of another's shape and dtype."""
-    out = new_like(other)
-    fill(out, value)
-    return out
 
 
 def _log_of(x: Any) -> Any:
@@ -595,7 +588,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     numbers = [v for v in (input, other) if not isinstance(v, Tensor)]
     kinds = [(v.dtype, bool(v.shape)) for v in (input, other) if isinstance(v, Tensor)]
     kind = dtypes.of_result(kinds, numbers)
-    sides = [v if isinstance(v, Tensor) else _number(v, kind) for v in (input, other)]
+    sides = [v if isinstance(v, Tensor) else filled((), v, kind) for v in (input, other)]
     values = [v if v.dtype is kind else copied(v, kind) for v in sides]
     shape = broadcast_shape(broadcast_shape(condition.shape, values[0].shape), values[1].shape)
     out = new(shape, kind)
@@ -615,12 +608,6 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     return out
 
 
-def _number(value: Number, kind: dtype) -> Tensor:
-    out = new((), kind)
-    fill(out, value)
-    return out
-
-
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """Not below `min`, not above `max`."""
     if min is None and max is None:
@@ -634,7 +621,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
         for limit, pick in ((min, maximum), (max, minimum)):
             if limit is not None:
                 kind = result_dtype(out, limit)
-                out = pick(out, limit if isinstance(limit, Tensor) else _number(limit, kind))
+                out = pick(out, limit if isinstance(limit, Tensor) else filled((), limit, kind))
         return out
     low, high = -math.inf if min is None else float(min), math.inf if max is None else float(max)
     source = plain_contiguous(input if input.dtype.is_floating_point else copied(input, dtypes.get_default_dtype()))
@@ -861,7 +848,7 @@ def zero_(self: Tensor) -> Tensor:
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """`value` where the mask is true."""
-    filler = to(value, input.dtype) if isinstance(value, Tensor) else _number(value, input.dtype)
+    filler = to(value, input.dtype) if isinstance(value, Tensor) else filled((), value, input.dtype)
     return where(mask, filler, input)  # type: ignore[no-any-return]
 
 

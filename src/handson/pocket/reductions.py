@@ -15,7 +15,7 @@ from handson.pocket.indexing import along
 from handson.pocket.kernels import REDUCE, C, reduction_plan
 from handson.pocket.shapes import expand, flatten, narrow, reshape, squeeze, transpose, unsqueeze
 from handson.pocket.storage import Storage
-from handson.pocket.tensor import Tensor, contiguous, convert_into, copied, fill, new, wrapped
+from handson.pocket.tensor import Tensor, contiguous, convert_into, copied, fill, filled, new, wrapped
 
 Dims = int | Sequence[int] | None
 
@@ -606,15 +606,8 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     out = new((length,), kind)
     fill(out, 0)
     if input.numel():
-        amounts = make_ones(input.shape, kind) if weights is None else to(weights, kind)
+        amounts = filled(input.shape, 1, kind) if weights is None else to(weights, kind)
         along("add", out, 0, to(input, int64), amounts)
-    return out
-
-
-def make_ones(shape: tuple[int, ...], kind: dtype) -> Tensor:
-    """A tensor of ones."""
-    out = new(shape, kind)
-    fill(out, 1)
     return out
 
 

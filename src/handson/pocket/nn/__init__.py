@@ -6,51 +6,50 @@ from typing import Any
 
 from handson.pocket.nn import functional, init, parameter, utils
 from handson.pocket.nn.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from handson.pocket.nn.criteria import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
+)
 from handson.pocket.nn.layers import (
     ELU,
     GELU,
-    GRU,
-    LSTM,
     SELU,
     AdaptiveAvgPool2d,
     AdaptiveMaxPool2d,
     AvgPool2d,
     BatchNorm1d,
     BatchNorm2d,
-    BCELoss,
-    BCEWithLogitsLoss,
     Bilinear,
     ConstantPad2d,
     Conv1d,
     Conv2d,
     ConvTranspose2d,
-    CrossEntropyLoss,
     Dropout,
     Dropout2d,
     Embedding,
     Flatten,
     GroupNorm,
-    GRUCell,
     Hardsigmoid,
     Hardswish,
     Hardtanh,
-    HuberLoss,
     Identity,
     InstanceNorm2d,
-    KLDivLoss,
-    L1Loss,
     LayerNorm,
     LeakyReLU,
     Linear,
     LocalResponseNorm,
     LogSigmoid,
     LogSoftmax,
-    LSTMCell,
     MaxPool1d,
     MaxPool2d,
     Mish,
-    MSELoss,
-    NLLLoss,
     PixelShuffle,
     PReLU,
     ReflectionPad2d,
@@ -59,7 +58,6 @@ from handson.pocket.nn.layers import (
     ReplicationPad2d,
     Sigmoid,
     SiLU,
-    SmoothL1Loss,
     Softmax,
     Softplus,
     Tanh,
@@ -68,6 +66,12 @@ from handson.pocket.nn.layers import (
     ZeroPad2d,
 )
 from handson.pocket.nn.module import Module, lacks
+from handson.pocket.nn.recurrent import (
+    GRU,
+    LSTM,
+    GRUCell,
+    LSTMCell,
+)
 from handson.pocket.tensor import Parameter
 
 __all__ = [

@@ -80,23 +80,40 @@ def _within(index: Any, length: int) -> int:
     return at % length
 
 
-class ModuleList(Module):
-    """Modules in a list."""
+class _List(Module):
+    """Modules or parameters in a list; `_held` is the dict they are in."""
 
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
+    _held = "_modules"
+
+    def __init__(self, held: Iterable[Any] = ()) -> None:
         super().__init__()
-        self.extend(modules)
+        for one in held:
+            self.append(one)
+
+    def append(self, one: Any) -> Any:
+        """One more at the end."""
+        raise NotImplementedError
+
+    def _all(self) -> list[Any]:
+        return list(self.__dict__[self._held].values())
 
     def __len__(self) -> int:
-        return len(self._modules)
+        return len(self.__dict__[self._held])
 
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules.values())  # type: ignore[arg-type]
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._all())
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return type(self)(list(self._modules.values())[index])  # type: ignore[arg-type]
-        return list(self._modules.values())[_within(index, len(self))]
+            return type(self)(self._all()[index])
+        return self._all()[_within(index, len(self))]
+
+
+class ModuleList(_List):
+    """Modules in a list."""
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        super().__init__(modules)
 
     def __setitem__(self, index: int, module: Module) -> None:
         self._modules[str(_within(index, len(self)))] = module
@@ -153,24 +170,13 @@ class ModuleDict(Module):
         return self._modules.values()
 
 
-class ParameterList(Module):
+class ParameterList(_List):
     """Parameters in a list."""
 
+    _held = "_parameters"
+
     def __init__(self, values: Iterable[Tensor] = ()) -> None:
-        super().__init__()
-        for value in values:
-            self.append(value)
-
-    def __len__(self) -> int:
-        return len(self._parameters)
-
-    def __iter__(self) -> Iterator[Parameter]:
-        return iter(self._parameters.values())  # type: ignore[arg-type]
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return type(self)(list(self._parameters.values())[index])  # type: ignore[arg-type]
-        return list(self._parameters.values())[_within(index, len(self))]
+        super().__init__(values)
 
     def __setitem__(self, index: int, value: Tensor) -> None:
         self._parameters[str(_within(index, len(self)))] = value if isinstance(value, Parameter) else Parameter(value)
