@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from tests.pocket.agreement import agree, as_torch, computed, listed, same
 
 SAME = """
 t.rand(7) | t.rand(20) | t.rand(3, 1000) | t.rand(2, 0) | t.rand(5, dtype=t.float64) | t.rand((2, 3)) | t.randn(7) | t.randn(15) | t.randn(16) | t.randn(17) | t.randn(100, 33) | t.randn(31, dtype=t.float64)
-t.randn(5, dtype=t.float64) | t.randn(()) | t.randint(10, (20,)) | t.randint(-5, 5, (3, 4)) | t.randint(0, 2**40, (10,)) | t.randint(3, (4,), dtype=t.int32) | t.randint(0, 1, (2,)) | t.randint(5, 5, (2,)) | t.randint(low=2, high=9, size=(5,))
+t.randn(5, dtype=t.float64) | t.randn(()) | t.randint(10, (20,)) | t.randint(-5, 5, (3, 4)) | t.randint(0, 2**40, (10,)) | t.randint(2**28 - 1, (10,)) | t.randint(-3, 2**32 - 3, (10,)) | t.randint(3, (4,), dtype=t.int32) | t.randint(0, 1, (2,)) | t.randint(5, 5, (2,)) | t.randint(low=2, high=9, size=(5,))
 t.randperm(1) | t.randperm(10) | t.randperm(1000) | t.randperm(0) | t.randperm(-1) | t.rand_like(t.zeros(2, 3)) | t.randn_like(t.zeros(20)) | t.randint_like(t.zeros(5, dtype=t.int64), 9) | t.zeros(30).uniform_(-2, 3) | t.zeros(30).uniform_(3, -2)
 t.zeros(40).normal_(1, 2) | t.zeros(9, dtype=t.float64).normal_() | t.zeros(3).normal_(0, -1) | t.zeros(10).random_(3, 9) | t.zeros(10, dtype=t.int64).random_(100) | t.zeros(2, dtype=t.int64).uniform_()
 t.normal(0.0, 1.0, (20,)) | t.normal(2.0, 0.5, size=(3, 3)) | (t.rand(3), t.randn(3), t.randperm(4), t.rand(2)) | (t.randn(20), t.randn(3), t.randn(1)) | t.rand(4, generator=t.Generator().manual_seed(5)) | t.randperm(9, generator=t.Generator().manual_seed(2**60))
@@ -121,6 +122,55 @@ def test_random_in_pytorchs_range(kind: str) -> None:
         drawn.append(t.empty(200, dtype=getattr(t, kind)).random_())
     ours, theirs = drawn
     assert ours.tolist() == theirs.tolist()
+
+
+BOUNDS = [-(2**k) - j for k in (63, 53, 31, 24, 0) for j in (1, 0, -1)] + [
+    2**k + j for k in (1, 8, 24, 31, 53, 63) for j in (-1, 0, 1)
+]
+
+
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int32", "int64", "float32", "float64"])
+def test_bounds_that_the_dtype_does_not_hold(kind: str) -> None:
+    """The same errors and warnings for every pair of bounds, and without any elements as well."""
+    kept = 0
+    for bounds in [(end,) for end in BOUNDS] + [(low, end) for low in BOUNDS for end in BOUNDS]:
+        said = []
+        for t in (pocket, torch):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                try:
+                    t.zeros(0, dtype=getattr(t, kind)).random_(*bounds)
+                    error = ""
+                except RuntimeError as raised:
+                    error = str(raised).splitlines()[0]
+                except ValueError:
+                    error = "beyond 64 bits"
+            said.append([error, *(str(warning.message).partition(". This")[0].rstrip(".") for warning in caught)])
+        if (
+            "'from' casted" in said[1][0]
+        ):  # PyTorch moves the bounds that a float rounds, and none may be left between them
+            assert "Due to precision limitations" in said[0][1]
+            continue
+        assert said[0] == said[1], bounds
+        kept += said[0] == [""]
+    assert 0 < kept < len(BOUNDS) ** 2
+
+
+def test_bounds_are_named_as_in_pytorch() -> None:
+    for text, sentence in {
+        "t.zeros(3, dtype=t.uint8).random_(0, 1000)": "to - 1 is out of bounds for unsigned char",
+        "t.randint(-1, 5, (3,), dtype=t.uint8)": "from is out of bounds for unsigned char",
+        "t.randint(3, (3,), dtype=t.bool)": "to - 1 is out of bounds for bool",
+        "t.zeros(3, dtype=t.int32).random_(2**31 + 1)": "to - 1 is out of bounds for int",
+    }.items():
+        for t in (pocket, torch):
+            with pytest.raises(RuntimeError) as raised:
+                computed(text)(t)
+            assert str(raised.value).splitlines()[0] == sentence
+    with pytest.raises(TypeError):
+        pocket.zeros(3).random_(0.0, 3)
+    whole = pocket.zeros(200, dtype=pocket.int64).random_(-(2**63), 2**63 - 1)
+    assert int(whole.min()) < -(2**62) < 2**62 < int(whole.max())
 
 
 @pytest.mark.parametrize("t", [pocket, torch], ids=["pocket", "torch"])

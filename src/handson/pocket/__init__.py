@@ -17,6 +17,7 @@ from handson.pocket import (
     dtypes,
     elementwise,
     func,
+    gathering,
     indexing,
     linalg,
     linear,
@@ -54,10 +55,8 @@ _NAMES: dict[Any, str] = {
         "gt ge bitwise_and bitwise_or bitwise_xor logical_and logical_or logical_xor where clamp clamp_min "
         "clamp_max nan_to_num lerp logit hypot clone masked_fill"
     ),
-    indexing: (
-        "nonzero argwhere masked_select index_select take gather take_along_dim scatter scatter_add index_add "
-        "masked_scatter searchsorted bucketize"
-    ),
+    gathering: "gather take_along_dim scatter scatter_add index_add",
+    indexing: "nonzero argwhere masked_select index_select take masked_scatter searchsorted bucketize",
     linear: "matmul mm bmm mv dot outer addmm baddbmm tensordot einsum cdist cross trace",
     methods: "equal isclose allclose preserve_format contiguous_format channels_last",
     printing: "set_printoptions",

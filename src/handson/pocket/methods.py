@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from handson.pocket import creation, dtypes, elementwise, indexing, linear, random, reductions, shapes
+from handson.pocket import (
+    creation,
+    dtypes,
+    elementwise,
+    gathering,
+    indexing,
+    inplace,
+    linear,
+    random,
+    reductions,
+    shapes,
+)
 from handson.pocket.dtypes import dtype
 from handson.pocket.tensor import Tensor, device, memory_format
 
@@ -15,9 +26,9 @@ _METHODS: dict[Any, str] = {
         "expm1 log1p atan asin acos sinh cosh log2 log10 isnan isfinite isinf logical_not absolute negative "
         "bitwise_not round frac add sub mul div floor_divide remainder fmod pow atan2 maximum minimum eq ne lt le "
         "gt ge bitwise_and bitwise_or bitwise_xor logical_and logical_or logical_xor clamp clamp_min clamp_max "
-        "nan_to_num lerp logit hypot clone contiguous add_ sub_ mul_ div_ copy_ fill_ zero_ masked_fill lerp_ "
-        "addcmul_ addcdiv_"
+        "nan_to_num lerp logit hypot clone contiguous masked_fill"
     ),
+    inplace: "add_ sub_ mul_ div_ copy_ fill_ zero_ lerp_ addcmul_ addcdiv_",
     shapes: (
         "view reshape view_as reshape_as flatten unflatten squeeze unsqueeze permute transpose t movedim expand "
         "expand_as broadcast_to narrow select diagonal diag tril triu split chunk unbind repeat tile "
@@ -27,10 +38,8 @@ _METHODS: dict[Any, str] = {
         "sum mean nansum prod var std amax amin max min argmax argmin aminmax any all count_nonzero norm "
         "logsumexp cumsum cumprod diff argsort sort topk kthvalue median quantile unique bincount histc"
     ),
-    indexing: (
-        "nonzero argwhere masked_select index_select take gather take_along_dim scatter_ scatter_add_ scatter "
-        "scatter_add index_add_ index_add index_fill_ masked_scatter"
-    ),
+    indexing: "nonzero argwhere masked_select index_select take index_fill_ masked_scatter",
+    gathering: "gather take_along_dim scatter_ scatter_add_ scatter scatter_add index_add_ index_add",
     linear: "matmul mm bmm mv dot outer addmm baddbmm trace cdist",
     random: "uniform_ normal_ bernoulli_ random_ bernoulli multinomial",
 }  # fmt: skip
@@ -104,7 +113,7 @@ def _new(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _apply_(self: Tensor, function: Callable[[Any], Any]) -> Tensor:
-    return elementwise.copy_(
+    return inplace.copy_(
         self, creation.tensor([function(v) for v in self.numbers()], dtype=self.dtype).view(self.shape)
     )
 
@@ -120,7 +129,7 @@ def _softmax(name: str) -> Callable[..., Tensor]:
 
 def _item_in_place(name: str) -> Callable[..., Tensor]:
     function = getattr(elementwise, name, None) or getattr(shapes, name)
-    return elementwise.in_place(function)
+    return inplace.in_place(function)
 
 
 def _set_(self: Tensor, other: Tensor) -> Tensor:
@@ -166,11 +175,11 @@ def attach() -> None:
         "__matmul__": linear.matmul, "__rmatmul__": _reflected(linear.matmul),
         "__neg__": elementwise.neg, "__pos__": lambda self: self, "__abs__": elementwise.abs,
         "__invert__": elementwise.bitwise_not, "__getitem__": indexing.getitem, "__setitem__": indexing.setitem,
-        "__iadd__": elementwise.add_, "__isub__": elementwise.sub_, "__imul__": elementwise.mul_,
-        "__itruediv__": elementwise.div_, "__ipow__": elementwise.in_place(elementwise.pow),
-        "__iand__": elementwise.in_place(elementwise.bitwise_and),
-        "__ior__": elementwise.in_place(elementwise.bitwise_or),
-        "__imod__": elementwise.in_place(elementwise.remainder),
+        "__iadd__": inplace.add_, "__isub__": inplace.sub_, "__imul__": inplace.mul_,
+        "__itruediv__": inplace.div_, "__ipow__": inplace.in_place(elementwise.pow),
+        "__iand__": inplace.in_place(elementwise.bitwise_and),
+        "__ior__": inplace.in_place(elementwise.bitwise_or),
+        "__imod__": inplace.in_place(elementwise.remainder),
         "T": property(shapes.turned), "mT": property(shapes.matrices_turned),
         "H": property(shapes.turned),
         "to": to, "type": _type, "type_as": lambda self, other: elementwise.to(self, other.dtype),
@@ -178,7 +187,7 @@ def attach() -> None:
         "subtract": elementwise.sub,
         "multiply": elementwise.mul, "divide": elementwise.div, "true_divide": elementwise.div,
         "clip": elementwise.clamp,
-        "clip_": elementwise.in_place(elementwise.clamp), "softmax": _softmax("softmax"),
+        "clip_": inplace.in_place(elementwise.clamp), "softmax": _softmax("softmax"),
         "log_softmax": _softmax("log_softmax"), "greater": elementwise.gt, "less": elementwise.lt,
         "where": lambda self, condition, other: elementwise.where(condition, self, other),
         "equal": equal, "allclose": allclose, "isclose": isclose, "set_": _set_,
@@ -188,7 +197,7 @@ def attach() -> None:
         "float": _converted(dtypes.float32), "double": _converted(dtypes.float64), "long": _converted(dtypes.int64),
         "int": _converted(dtypes.int32), "bool": _converted(dtypes.bool_), "byte": _converted(dtypes.uint8),
         "index_put_": _index_put_,
-        "masked_fill_": elementwise.in_place(elementwise.masked_fill),
+        "masked_fill_": inplace.in_place(elementwise.masked_fill),
         "detach_copy": lambda self: self.detach().clone(),
     }.items():  # fmt: skip
         setattr(Tensor, name, value)

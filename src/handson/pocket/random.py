@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import operator
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +18,7 @@ from handson.pocket import dtypes
 from handson.pocket.autograd import recorded
 from handson.pocket.creation import empty, empty_like
 from handson.pocket.dtypes import bool_, dtype, float32, float64, int32, int64, uint8
+from handson.pocket.inplace import allow_in_place, overwritten
 from handson.pocket.kernels import C
 from handson.pocket.shapes import as_shape, expand
 from handson.pocket.tensor import Tensor, contiguous, convert_into, copied, device, from_bytes, new
@@ -120,8 +123,6 @@ def _state(generator: Generator | None) -> int:
 
 def _into(self: Tensor, draw: Any) -> Tensor:
     """Fill a tensor, of any strides, by `draw(contiguous one)`."""
-    from handson.pocket.elementwise import _overwritten, allow_in_place
-
     allow_in_place(self)
     target = self if self.is_contiguous() else new(self.shape, self.dtype)
     if self.numel():
@@ -130,7 +131,7 @@ def _into(self: Tensor, draw: Any) -> Tensor:
         convert_into(self, target)
     self._storage.version += 1
     if recorded(self):
-        _overwritten(self)
+        overwritten(self)
     return self
 
 
@@ -187,11 +188,16 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
 
 
 def random_(self: Tensor, *bounds: int, generator: Generator | None = None) -> Tensor:
-    """Whole numbers, in place: random_(), random_(to) or random_(from, to), to itself excluded."""
-    low = bounds[0] if len(bounds) > 1 else 0
-    end = bounds[-1] if bounds else _RANDOM_ENDS[self.dtype]
+    """Whole numbers, in place: random_(), random_(to) or random_(from, to), to itself excluded.
+
+    RuntimeError where the dtype does not hold the bounds; floats, which would round some numbers, warn. ValueError
+    beyond 64 bits."""
+    low = _of_64_bits(bounds[0]) if len(bounds) > 1 else 0
+    end = _of_64_bits(bounds[-1]) if bounds else _RANDOM_ENDS[self.dtype]
     if low >= end:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={end}")
+    _held_by(self.dtype, "from", low)
+    _held_by(self.dtype, "to - 1", end - 1)
 
     def draw(target: Tensor) -> None:
         drawn = new(target.shape, int64)
@@ -203,6 +209,29 @@ def random_(self: Tensor, *bounds: int, generator: Generator | None = None) -> T
 
 _RANDOM_ENDS = {bool_: 2, uint8: 2**8, int32: 2**31, int64: 2**63, float32: 2**24 + 1, float64: 2**53 + 1}
 """Before which `random_` ends by itself: every whole number that the dtype holds exactly."""
+_NAMES_IN_C = {bool_: "bool", uint8: "unsigned char", int32: "int", int64: "long", float32: "float", float64: "double"}
+
+
+def _of_64_bits(bound: Any) -> int:
+    number = operator.index(bound)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"Overflow when unpacking long long: {number} needs more than 64 bits.")
+    return number
+
+
+def _held_by(kind: dtype, name: str, bound: int) -> None:
+    """RuntimeError where a bound of `random_` is none of this dtype's numbers, a warning where a float may round."""
+    most = _RANDOM_ENDS[kind] - 1
+    if kind.is_floating_point:
+        if abs(bound) > most:
+            digits = most.bit_length() - 1
+            warnings.warn(
+                f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision limitations "
+                f"{_NAMES_IN_C[kind]} can support discrete uniform distribution only within this range.",
+                stacklevel=3,
+            )
+    elif not (0 if kind in (bool_, uint8) else -most - 1) <= bound <= most:
+        raise RuntimeError(f"{name} is out of bounds for {_NAMES_IN_C[kind]}")
 
 
 def _finished(t: Tensor, requires_grad: bool) -> Tensor:

@@ -11,7 +11,7 @@ from handson.pocket import dtypes, elementwise
 from handson.pocket.autograd import Node, recorded
 from handson.pocket.dtypes import bool_, dtype, float64, int32, int64, uint8
 from handson.pocket.elementwise import exp, isinf, isnan, log, ne, sqrt, to, where
-from handson.pocket.indexing import along
+from handson.pocket.gathering import along, gather
 from handson.pocket.kernels import REDUCE, C, reduction_plan
 from handson.pocket.shapes import expand, flatten, narrow, reshape, squeeze, transpose, unsqueeze
 from handson.pocket.storage import Storage
@@ -496,8 +496,6 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
 
 
 def _gathered(t: Tensor, dim: int, index: Tensor) -> Tensor:
-    from handson.pocket.indexing import gather
-
     return gather(t, dim, index) if t.ndim else t
 
 

@@ -1,6 +1,7 @@
 """The tensor: a view of memory with a shape, strides and a dtype. What it computes stands elsewhere.
 
-`elementwise`, `reductions`, `shapes`, `indexing` and `linear` hold the functions; `methods` hangs them on."""
+`elementwise`, `inplace`, `shapes`, `reductions`, `indexing`, `gathering` and `linear` hold the functions; `methods`
+hangs them on."""
 
 from __future__ import annotations
 

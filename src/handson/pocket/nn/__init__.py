@@ -18,32 +18,42 @@ from handson.pocket.nn.criteria import (
     SmoothL1Loss,
 )
 from handson.pocket.nn.layers import (
+    BatchNorm1d,
+    BatchNorm2d,
+    Bilinear,
+    Conv1d,
+    Conv2d,
+    ConvTranspose2d,
+    Embedding,
+    GroupNorm,
+    InstanceNorm2d,
+    LayerNorm,
+    Linear,
+    PReLU,
+)
+from handson.pocket.nn.module import Module, lacks
+from handson.pocket.nn.recurrent import (
+    GRU,
+    LSTM,
+    GRUCell,
+    LSTMCell,
+)
+from handson.pocket.nn.stateless import (
     ELU,
     GELU,
     SELU,
     AdaptiveAvgPool2d,
     AdaptiveMaxPool2d,
     AvgPool2d,
-    BatchNorm1d,
-    BatchNorm2d,
-    Bilinear,
     ConstantPad2d,
-    Conv1d,
-    Conv2d,
-    ConvTranspose2d,
     Dropout,
     Dropout2d,
-    Embedding,
     Flatten,
-    GroupNorm,
     Hardsigmoid,
     Hardswish,
     Hardtanh,
     Identity,
-    InstanceNorm2d,
-    LayerNorm,
     LeakyReLU,
-    Linear,
     LocalResponseNorm,
     LogSigmoid,
     LogSoftmax,
@@ -51,7 +61,6 @@ from handson.pocket.nn.layers import (
     MaxPool2d,
     Mish,
     PixelShuffle,
-    PReLU,
     ReflectionPad2d,
     ReLU,
     ReLU6,
@@ -64,13 +73,6 @@ from handson.pocket.nn.layers import (
     Unflatten,
     Upsample,
     ZeroPad2d,
-)
-from handson.pocket.nn.module import Module, lacks
-from handson.pocket.nn.recurrent import (
-    GRU,
-    LSTM,
-    GRUCell,
-    LSTMCell,
 )
 from handson.pocket.tensor import Parameter
 

@@ -8,7 +8,7 @@ import warnings
 from handson.pocket import creation, elementwise, random, reductions, shapes
 from handson.pocket.autograd import Node, recorded
 from handson.pocket.dtypes import dtype
-from handson.pocket.elementwise import in_place
+from handson.pocket.inplace import in_place
 from handson.pocket.kernels import BINARY
 from handson.pocket.nn.calls import declare_both, floating, i, p, typed
 from handson.pocket.tensor import Tensor, contiguous, new, new_like, wrapped

@@ -7,7 +7,7 @@ from typing import Any
 
 from handson.pocket import random
 from handson.pocket.autograd import no_grad
-from handson.pocket.elementwise import fill_
+from handson.pocket.inplace import fill_
 from handson.pocket.random import Generator
 from handson.pocket.tensor import Tensor, numel
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from handson.pocket import elementwise, reductions, shapes
+from handson.pocket import inplace, reductions, shapes
 from handson.pocket.autograd import no_grad
 from handson.pocket.tensor import Tensor
 
@@ -21,7 +21,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     total = reductions.norm(shapes.stack([reductions.norm(g, norm_type) for g in gradients]), norm_type)
     factor = min(1.0, max_norm / (float(total) + 1e-6))
     for gradient in gradients:
-        elementwise.mul_(gradient, factor)
+        inplace.mul_(gradient, factor)
     return total
 
 
