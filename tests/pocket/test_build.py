@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,7 +27,7 @@ def same_compiler() -> bool:
 
 
 @pytest.mark.skipif(
-    not same_compiler(), reason=f"needs {build.recorded_compiler()}: apt install clang lld on Debian 12"
+    not same_compiler(), reason=f"needs {build.recorded_compiler()}: python3 start.py test installs it (ziglang)"
 )
 def test_the_committed_wasm_is_what_the_source_gives() -> None:
     assert build.check() == []
@@ -47,8 +49,8 @@ def test_an_unknown_build_is_answered_with_the_valid_ones() -> None:
         build.main(["waasm"])
 
 
-def node(script: str, *arguments: str, folder: Path | None = None) -> str:
-    command = ["node", "--input-type=module", "-e", script, *arguments]
+def node(script: str, *arguments: str, folder: Path | None = None, flags: Sequence[str] = ()) -> str:
+    command = ["node", *flags, "--input-type=module", "-e", script, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder).stdout
 
 
@@ -81,47 +83,58 @@ def test_the_plain_wasm_multiplies() -> None:
     assert json.loads(node(script, str(build.BUILT / "pocket.wasm"))) == [4, 5, 10, 11]
 
 
+def test_each_wasm_uses_what_its_name_says() -> None:
+    """The instruction of f32x4.relaxed_madd stands in one of them only."""
+    relaxed = [wasm.name for wasm in build.WASM if (build.BUILT / wasm.name).read_bytes().count(b"\xfd\x85\x02") > 50]
+    assert relaxed == ["pocket.side.relaxed.wasm"]
+
+
 @needs_node
 @pytest.mark.network
 @pytest.mark.skipif(not shutil.which("npm"), reason="npm is missing: apt install npm")
-def test_the_side_module_multiplies_in_pyodide(tmp_path: Path) -> None:
+def test_the_side_modules_multiply_in_pyodide(tmp_path: Path) -> None:
     install = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(tmp_path), "pyodide@314.0.7"]
     subprocess.run(install, capture_output=True, check=True)
     python = """
 import ctypes
-library = ctypes.CDLL("/pocket.side.wasm")
-i, p, d = ctypes.c_longlong, ctypes.c_void_p, ctypes.c_double
-library.hp_gemm_work_f32.restype = i
-library.hp_gemm_f32.argtypes = [i, i, i, i, i, d, p, i, p, i, d, p, i, p]
-floats = lambda *values: (ctypes.c_float * len(values))(*values)
-a, b, c = floats(1, 2, 3, 4, 5, 6), floats(1, 0, 0, 1, 1, 1), floats(0, 0, 0, 0)
-work = ctypes.create_string_buffer(library.hp_gemm_work_f32())
-library.hp_gemm_f32(0, 0, 2, 2, 3, 1.0, a, 3, b, 2, 0.0, c, 2, work)
-str(list(c))
+def product(name):
+    library = ctypes.CDLL(name)
+    i, p, d = ctypes.c_longlong, ctypes.c_void_p, ctypes.c_double
+    library.hp_gemm_work_f32.restype = i
+    library.hp_gemm_f32.argtypes = [i, i, i, i, i, d, p, i, p, i, d, p, i, p]
+    floats = lambda *values: (ctypes.c_float * len(values))(*values)
+    a, b, c = floats(1, 2, 3, 4, 5, 6), floats(1, 0, 0, 1, 1, 1), floats(0, 0, 0, 0)
+    work = ctypes.create_string_buffer(library.hp_gemm_work_f32())
+    library.hp_gemm_f32(0, 0, 2, 2, 3, 1.0, a, 3, b, 2, 0.0, c, 2, work)
+    return list(c)
+str([product(f"/pocket.side{kind}.wasm") for kind in ("", ".relaxed")])
 """
     script = """
         import { loadPyodide } from "pyodide";
         import { readFileSync } from "node:fs";
-        const pyodide = await loadPyodide();
-        pyodide.FS.writeFile("/pocket.side.wasm", readFileSync(process.argv[1]));
-        console.log(pyodide.runPython(process.argv[2]));
+        const pyodide = await loadPyodide(), [, folder, python] = process.argv;
+        for (const name of ["pocket.side.wasm", "pocket.side.relaxed.wasm"])
+          pyodide.FS.writeFile(`/${name}`, readFileSync(`${folder}/${name}`));
+        console.log(pyodide.runPython(python));
     """
-    assert (
-        node(script, str(build.BUILT / "pocket.side.wasm"), python, folder=tmp_path).strip() == "[4.0, 5.0, 10.0, 11.0]"
-    )
+    flags = ["--experimental-wasm-relaxed-simd"]  # on since Node 21
+    said = node(script, str(build.BUILT), python, folder=tmp_path, flags=flags).strip()
+    assert said == "[[4.0, 5.0, 10.0, 11.0], [4.0, 5.0, 10.0, 11.0]]"
 
 
-needs_clang = pytest.mark.skipif(not shutil.which("clang"), reason="clang is missing: apt install clang lld")
+needs_compiler = pytest.mark.skipif(
+    importlib.util.find_spec("ziglang") is None, reason="ziglang is missing: python3 start.py test installs it"
+)
 
 
-@needs_clang
+@needs_compiler
 @pytest.mark.parametrize("target", build.NATIVE, ids=lambda target: target.name)
 def test_each_desktop_is_linked_for(target: build.Native) -> None:
     beginning = {"linux": b"\x7fELF", "win32": b"MZ", "darwin": b"\xcf\xfa\xed\xfe"}[target.system]
     assert build.build_native(target, native.SOURCE / "probe.c").startswith(beginning)
 
 
-@needs_clang
+@needs_compiler
 @pytest.mark.skipif(native.library_name(2) != "pocket-linux-x86_64-v2.so", reason="loads a library of x86-64 Linux")
 def test_the_packaged_library_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "native").mkdir()
@@ -134,12 +147,13 @@ def test_the_packaged_library_comes_first(tmp_path: Path, monkeypatch: pytest.Mo
     assert native.library.__wrapped__().hp_cpu_level() == level
 
 
-@needs_clang
+@needs_compiler
 @pytest.mark.skipif(not shutil.which("qemu-aarch64"), reason="qemu-aarch64 is missing: apt install qemu-user")
 def test_products_and_convolutions_on_arm(tmp_path: Path) -> None:
-    flags = [*native.FLAGS, "-Wno-pass-failed", "--target=aarch64-linux-gnu", "-nostdlib", "-static", "-fuse-ld=lld"]
-    program = tmp_path / "arm"
-    native.run(["clang", *flags, f"-I{native.SOURCE}", str(Path(__file__).parent / "arm.c"), "-o", str(program)])
+    flags = [*native.FLAGS, "-Wno-pass-failed", "--target=aarch64-linux-gnu", f"-I{native.SOURCE}"]
+    program, compiled = tmp_path / "arm", tmp_path / "arm.o"
+    native.run([*build.tool("clang"), *flags, "-c", str(Path(__file__).parent / "arm.c"), "-o", str(compiled)])
+    native.run([*build.tool("ld.lld"), "-static", str(compiled), "-o", str(program)])
     assert subprocess.run(["qemu-aarch64", str(program)], check=False).returncode == 0
 
 

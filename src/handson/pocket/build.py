@@ -1,17 +1,21 @@
-"""The builds of the C source: `python -m handson.pocket.build [wasm|native|all] [--check]`, with clang and lld.
+"""The builds of the C source: `python -m handson.pocket.build [wasm|native|all] [--check]`, on any desktop system.
 
 - wasm: `built/pocket.wasm` for pages without Python, and `built/pocket.side.wasm`, which Pyodide's `ctypes.CDLL` loads.
-  Both need SIMD and are committed; `--check` builds them again and compares every byte.
+  Both need SIMD; `built/pocket.side.relaxed.wasm` needs relaxed SIMD as well, which multiplies and adds in one step,
+  and is loaded where the browser has it. They are committed; `--check` builds them again and compares every byte.
 - native: `built/native/`, a library for each desktop system and level of processor, for wheels. The source needs
-  no libc, so that clang and lld make them all on one machine.
+  no libc, so that they are all made on one machine.
+
+Compiler and linkers are the clang and lld within the `ziglang` package, of the version that the lock file names: the
+same bytes come out everywhere.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.util
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,7 +28,7 @@ from handson.pocket.native import BUILT, FLAGS, LEVELS, SOURCE, library_name, ru
 RECORD = BUILT / "built.txt"
 """The compiler's version, and size and SHA-256 of each committed file."""
 
-WASM_FLAGS = ("-msimd128", "-mbulk-memory", "-mnontrapping-fptoint", "-msign-ext", "-mmutable-globals", "-Oz")
+WASM_FLAGS = ("-msimd128", "-mbulk-memory", "-mnontrapping-fptoint", "-msign-ext", "-mmutable-globals", "-O2")
 _CLANG_FLAGS = ("-Wno-pass-failed",)
 
 
@@ -37,25 +41,27 @@ class Wasm:
     linking: tuple[str, ...]
 
 
+_SIDE = ("--target=wasm32-unknown-emscripten", "-fPIC")
+_SHARED = ("--experimental-pic", "-shared")
 WASM = (
     Wasm(
         "pocket.wasm",
         ("--target=wasm32-unknown-unknown",),
         ("--no-entry", "--export-dynamic", "--export=__heap_base", "-z", "stack-size=65536"),
     ),
-    Wasm("pocket.side.wasm", ("--target=wasm32-unknown-emscripten", "-fPIC"), ("--experimental-pic", "-shared")),
+    Wasm("pocket.side.wasm", _SIDE, _SHARED),
+    Wasm("pocket.side.relaxed.wasm", (*_SIDE, "-mrelaxed-simd"), _SHARED),
 )
 
 
 @dataclass(frozen=True)
 class Native:
-    """A library for a system (as `sys.platform`), processor and level; the linker's program and arguments."""
+    """A library for a system (as `sys.platform`), processor and level."""
 
     system: str
     processor: str
     level: int
     triple: str
-    linker: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -64,19 +70,15 @@ class Native:
 
 
 def _natives() -> tuple[Native, ...]:
-    elf = ("ld.lld", "-shared", "--strip-all", "-o")
-    windows = ("lld-link", "/dll", "/noentry", "/nodefaultlib")
-    mac = ("ld64.lld", "-dylib", "-platform_version", "macos", "11.0", "11.0")
     found = []
     for level in (*LEVELS, 0):
         processor = "x86_64" if level else "aarch64"
         found += [
-            Native("linux", processor, level, f"{processor}-linux-gnu", elf),
-            Native("win32", processor, level, f"{processor}-pc-windows-msvc", (*windows, "/out:{}")),
+            Native("linux", processor, level, f"{processor}-linux-gnu"),
+            Native("win32", processor, level, f"{processor}-pc-windows-msvc"),
         ]
-        apple = "x86_64" if level else "arm64"
         if level != max(LEVELS):  # no Mac that is sold or kept has AVX-512 and is not faster as arm64
-            found.append(Native("darwin", processor, level, f"{apple}-apple-macos11", (*mac, "-arch", apple, "-o")))
+            found.append(Native("darwin", processor, level, f"{processor}-macos.11.0"))
     return tuple(found)
 
 
@@ -84,46 +86,54 @@ NATIVE = _natives()
 
 
 @functools.cache
-def tool(name: str) -> str:
-    """The path of one of LLVM's programs, of which Debian keeps some out of PATH. Raises HandsonError if missing."""
-    beside = sorted(Path("/usr/lib").glob(f"llvm-*/bin/{name}"))
-    found = shutil.which(name) or (str(beside[-1]) if beside else None)
-    if not found:
-        raise HandsonError(f"{name} is missing.", "Debian, Ubuntu: apt install clang lld.")
-    return found
+def tool(name: str) -> tuple[str, ...]:
+    """The command of clang or a linker of `ziglang`. Raises HandsonError where the package is missing."""
+    if importlib.util.find_spec("ziglang") is None:
+        raise HandsonError(
+            "The package ziglang, which has the compiler, is missing.", "python3 start.py test installs it"
+        )
+    return sys.executable, "-m", "ziglang", name
 
 
 def compiler_version() -> str:
-    """What clang calls itself, e.g. "Debian clang version 14.0.6"."""
-    said = subprocess.run([tool("clang"), "--version"], capture_output=True, text=True, check=True).stdout
+    """What clang calls itself, e.g. "clang version 22.1.8"."""
+    said = subprocess.run([*tool("clang"), "--version"], capture_output=True, text=True, check=True).stdout
     return said.splitlines()[0].strip()
 
 
 def _compile(source: Path, flags: tuple[str, ...], folder: Path) -> str:
     made = str(folder / "pocket.o")
-    run([tool("clang"), *FLAGS, *_CLANG_FLAGS, *flags, "-c", str(source), "-o", made])
+    run([*tool("clang"), *FLAGS, *_CLANG_FLAGS, *flags, "-c", str(source), "-o", made])
     return made
 
 
 def build_wasm(wasm: Wasm, source: Path = SOURCE / "pocket.c") -> bytes:
-    """The bytes of a wasm file. Raises HandsonError where clang or wasm-ld is missing or refuses."""
+    """The bytes of a wasm file. Raises HandsonError where the compiler is missing or refuses."""
     with tempfile.TemporaryDirectory() as folder:
         compiled = _compile(source, (*WASM_FLAGS, *wasm.compiling), Path(folder))
         made = Path(folder) / wasm.name
-        run([tool("wasm-ld"), *wasm.linking, "--strip-all", compiled, "-o", str(made)])
+        run([*tool("wasm-ld"), *wasm.linking, "--strip-all", compiled, "-o", str(made)])
         return made.read_bytes()
 
 
 def build_native(native: Native, source: Path = SOURCE / "pocket.c") -> bytes:
-    """The bytes of a library. Raises HandsonError where clang or the system's linker of lld is missing or refuses."""
+    """The bytes of a library. Raises HandsonError where the compiler is missing or refuses."""
+    level = LEVELS.get(native.level, ())
     with tempfile.TemporaryDirectory() as folder:
-        independent = () if native.system == "win32" else ("-fPIC",)
-        flags = (f"--target={native.triple}", *LEVELS.get(native.level, ()), *independent)
-        compiled = _compile(source, flags, Path(folder))
         made = Path(folder) / native.name
-        program, *arguments = native.linker
-        arguments = [argument.format(made) for argument in arguments]
-        run([tool(program), *arguments, *([str(made)] if arguments[-1] == "-o" else []), compiled])
+        if native.system == "darwin":  # its linker is in zig's compiler driver only, which names processors its own way
+            level = (f"-mcpu=x86_64_v{native.level}",) if native.level else ()
+            flags = ("-target", native.triple, *level, "-fPIC", "-nostdlib", "-shared", "-s")
+            run([*tool("cc"), *FLAGS, *_CLANG_FLAGS, *flags, str(source), "-o", str(made)])
+            return made.read_bytes()
+        windows = native.system == "win32"
+        compiled = _compile(
+            source, (f"--target={native.triple}", *level, *(() if windows else ("-fPIC",))), Path(folder)
+        )
+        if windows:
+            run([*tool("lld-link"), "/dll", "/noentry", "/nodefaultlib", f"/out:{made}", compiled])
+        else:
+            run([*tool("ld.lld"), "-shared", "--strip-all", "-o", str(made), compiled])
         return made.read_bytes()
 
 
@@ -150,7 +160,7 @@ def check() -> list[str]:
     if compiler_version() != recorded_compiler():
         raise HandsonError(
             f"The wasm files were made by {recorded_compiler()!r}, and here is {compiler_version()!r}.",
-            "Compare with the same compiler (Debian 12: apt install clang lld), or build and commit anew.",
+            "Compare with the same compiler (python3 start.py test installs it), or build and commit anew.",
         )
     files = {wasm.name: build_wasm(wasm) for wasm in WASM}
     different = [

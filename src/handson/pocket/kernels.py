@@ -25,11 +25,17 @@ BINARY: Final = _codes(
     "tanh_grad sigmoid_grad abs_grad gelu_grad silu_grad softplus_grad leaky_relu leaky_relu_grad elu elu_grad"
 )
 REDUCE: Final = _codes("sum prod max min argmax argmin any all")
+STEPS: Final = _codes(
+    "conv2d_forward conv2d_backward_input conv2d_backward_weight max_pool2d_forward max_pool2d_backward gemm add_bias "
+    "bias_backward relu_forward relu_backward batch_norm_forward batch_norm_backward count"
+)
+"""What `hp_run` calls."""
 GET, SET, ADD = 0, 1, 2
 """What `hp_index` and `hp_along` do."""
 
 i, p, d, u = ctypes.c_longlong, ctypes.c_void_p, ctypes.c_double, ctypes.c_ulonglong
 _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
+    "run": (None, (i, p, p)),
     "unary": (None, (i, i, p, p, p)),
     "binary": (None, (i, i, p, p, p, p)),
     "binary_number": (None, (i, i, p, p, p, d, i, i)),

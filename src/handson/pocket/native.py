@@ -44,9 +44,18 @@ def library() -> ctypes.CDLL:
     processor is older than 2009.
     """
     if sys.platform == "emscripten":
-        return ctypes.CDLL(str(BUILT / "pocket.side.wasm"))
+        return ctypes.CDLL(str(_side_module()))
     level = processor_level()
     return ctypes.CDLL(str(packaged(level) or compiled(level)))
+
+
+def _side_module() -> Path:
+    """In Pyodide: the library with relaxed SIMD where the browser has that (not yet all of 2025 have)."""
+    from js import WebAssembly  # type: ignore[import-not-found,unused-ignore]
+    from pyodide.ffi import to_js  # type: ignore[import-not-found,unused-ignore]
+
+    relaxed = BUILT / "pocket.side.relaxed.wasm"
+    return relaxed if WebAssembly.validate(to_js(relaxed.read_bytes())) else BUILT / "pocket.side.wasm"
 
 
 def packaged(level: int) -> Path | None:

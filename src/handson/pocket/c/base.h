@@ -20,6 +20,16 @@ typedef double f64;
 #define CAT_(a, b) a##b
 #define CAT(a, b) CAT_(a, b)
 
+/* In wasm few bytes count more than speed, but for what stands between these two (builds of wasm are -O2). */
+#if defined(__wasm__)
+#define AS_SMALL_AS_CAN_BE _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
+#define AS_QUICK_AS_CAN_BE _Pragma("clang attribute pop")
+#else
+#define AS_SMALL_AS_CAN_BE
+#define AS_QUICK_AS_CAN_BE
+#endif
+AS_SMALL_AS_CAN_BE
+
 /* The codes by which Python and C name a dtype. */
 enum { DT_BOOL, DT_U8, DT_I32, DT_I64, DT_F32, DT_F64 };
 
@@ -45,6 +55,11 @@ enum { DT_BOOL, DT_U8, DT_I32, DT_I64, DT_F32, DT_F64 };
 #else
 #define INDEPENDENT _Pragma("GCC ivdep")
 #define UNROLL _Pragma("GCC unroll 32")
+#endif
+
+#if defined(__wasm_relaxed_simd__)
+#define RELAXED_MADD_f32 __builtin_wasm_relaxed_madd_f32x4
+#define RELAXED_MADD_f64 __builtin_wasm_relaxed_madd_f64x2
 #endif
 
 INLINE u32 bits_f32(f32 x) {

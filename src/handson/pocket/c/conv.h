@@ -328,6 +328,81 @@ static F(weight_walk) F(walk_of)(const hp_conv *d, const planes_shape *g) {
   return w;
 }
 
+#if LANES == 4 && WIDE == 4
+/* Vectors of output channels: where a vector is short, rows and images of few pixels fill it no worse than large ones. */
+#define PANEL (2 * WIDE)
+INLINE i64 F(by_channels)(const planes_shape *g) { return g->og >= WIDE && !SMALL; }
+INLINE i64 F(by_channels_numbers)(const hp_conv *d, const planes_shape *g) {
+  return g->cg * g->phases * g->plane + SLACK + rounded(g->og, PANEL) * (d->oh * d->ow + rounded(g->k, 4)) + 64;
+}
+
+/* sums[r][v] += sum over a rectangle's places p of x[offset[r] + p] (one number) * the vector g[p][v]. */
+NOINLINE void F(outer)(place rows, place columns, place pitch, const REAL *x, const place *offset, const REAL *g, REAL *sums,
+                       place distance) {
+  F(vec) tile[4][2];
+  UNROLL for (int r = 0; r < 4; r++)
+    UNROLL for (int v = 0; v < 2; v++) tile[r][v] = F(load)(sums + r * distance + v * WIDE);
+  const REAL *x0 = x + offset[0], *x1 = x + offset[1], *x2 = x + offset[2], *x3 = x + offset[3];
+  for (place row = 0; row < rows; row++, x0 += pitch, x1 += pitch, x2 += pitch, x3 += pitch)
+    for (place p = 0; p < columns; p++, g += PANEL) {
+      F(vec) left = F(load)(g), right = F(load)(g + WIDE), one;
+      one = F(all)(x0[p]), tile[0][0] = F(plus_product)(tile[0][0], one, left), tile[0][1] = F(plus_product)(tile[0][1], one, right);
+      one = F(all)(x1[p]), tile[1][0] = F(plus_product)(tile[1][0], one, left), tile[1][1] = F(plus_product)(tile[1][1], one, right);
+      one = F(all)(x2[p]), tile[2][0] = F(plus_product)(tile[2][0], one, left), tile[2][1] = F(plus_product)(tile[2][1], one, right);
+      one = F(all)(x3[p]), tile[3][0] = F(plus_product)(tile[3][0], one, left), tile[3][1] = F(plus_product)(tile[3][1], one, right);
+    }
+  UNROLL for (int r = 0; r < 4; r++)
+    UNROLL for (int v = 0; v < 2; v++) F(store)(sums + r * distance + v * WIDE, tile[r][v]);
+}
+
+/* to[panel][p][channel] = from[channel][p], zeros for the channels that the last panel has too many. */
+static void F(channels_last)(place channels, place count, const REAL *from, REAL *to) {
+  for (place o = 0; o < channels; o += PANEL, to += count * PANEL)
+    for (place l = 0; l < PANEL; l += WIDE) {
+      place here = smaller(WIDE, channels - o - l), p = 0;
+      const REAL *line = from + (o + l) * count;
+      if (here == WIDE && WIDE == 4)
+        for (; p + 4 <= count; p += 4) {
+          F(vec) a = F(load)(line + p), b = F(load)(line + count + p), c = F(load)(line + 2 * count + p), d = F(load)(line + 3 * count + p);
+          F(vec) ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+          F(vec) AB = __builtin_shufflevector(a, b, 2, 6, 3, 7), CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+          REAL *out = to + p * PANEL + l;
+          F(store)(out, __builtin_shufflevector(ab, cd, 0, 1, 4, 5));
+          F(store)(out + PANEL, __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
+          F(store)(out + 2 * PANEL, __builtin_shufflevector(AB, CD, 0, 1, 4, 5));
+          F(store)(out + 3 * PANEL, __builtin_shufflevector(AB, CD, 2, 3, 6, 7));
+        }
+      for (; p < count; p++)
+        for (place k = 0; k < WIDE; k++) to[p * PANEL + l + k] = k < here ? line[k * count + p] : 0;
+    }
+}
+
+/* backward_weight with vectors of output channels; gw and gb are zeros before. */
+static void F(weight_by_channels)(const hp_conv *d, const planes_shape *g, const REAL *x, const REAL *gy, REAL *gw, REAL *gb,
+                                  const place *offset, REAL *planes) {
+  const i64 pixels = d->oh * d->ow, width = rounded(g->og, PANEL), taps = rounded(g->k, 4);
+  REAL *last = planes + g->cg * g->phases * g->plane + SLACK, *sums = last + pixels * width;
+  for (i64 group = 0; group < d->groups; group++) {
+    for (i64 i = 0; i < taps * width; i++) sums[i] = 0;
+    for (i64 image = 0; image < d->n; image++) {
+      const REAL *of = x + (image * d->c + group * g->cg) * d->h * d->w, *lines = gy + (image * d->oc + group * g->og) * pixels;
+      if (!lies_as_planes(d)) F(fill_planes)(d, g, g->cg, of, planes), of = planes;
+      F(channels_last)((place)g->og, (place)pixels, lines, last);
+      for (i64 o = 0; gb && o < g->og; o++) gb[group * g->og + o] += F(sum)(lines + o * pixels, pixels);
+      for (i64 k = 0; k < g->k; k += 4) {
+        place four[4];
+        for (i64 r = 0; r < 4; r++) four[r] = offset[smaller(k + r, g->k - 1)];
+        for (i64 o = 0; o < width; o += PANEL)
+          F(outer)((place)d->oh, (place)d->ow, (place)g->pitch, of, four, last + o * pixels, sums + k * width + o, (place)width);
+      }
+    }
+    for (i64 o = 0; o < g->og; o++)
+      for (i64 k = 0; k < g->k; k++) gw[(group * g->og + o) * g->k + k] = sums[k * width + o];
+  }
+}
+#undef PANEL
+#endif
+
 /* How many sets of WIDE images weight_mixed takes at once: 1 MB of float32. */
 NOINLINE i64 F(sets)(const hp_conv *d, const planes_shape *g) {
   i64 numbers = (g->cg * g->phases * g->plane + SLACK + g->og * d->oh * d->ow) * WIDE;
@@ -337,6 +412,10 @@ NOINLINE i64 F(sets)(const hp_conv *d, const planes_shape *g) {
 API i64 F(hp_conv2d_backward_weight_work)(const hp_conv *d) {
   planes_shape g = shape_of_planes(d);
   if (d->oh <= 0 || d->ow <= 0) return 512;
+#if LANES == 4 && WIDE == 4
+  if (F(by_channels)(&g))
+    return F(by_channels_numbers)(d, &g) * (i64)sizeof(REAL) + g.k * (i64)sizeof(place) + 512;
+#endif
   F(weight_walk) w = F(walk_of)(d, &g);
   i64 numbers = w.images * (w.image + g.og * w.rows * w.length) + 2 * SLACK;
   if (w.mixes) numbers = (w.image + SLACK + F(sets)(d, &g) * (w.image + SLACK + g.og * d->oh * d->ow)) * WIDE;
@@ -377,10 +456,16 @@ API void F(hp_conv2d_backward_weight)(const hp_conv *d, const REAL *x, const REA
   if (gb)
     for (i64 o = 0; o < d->oc; o++) gb[o] = 0;
   if (d->n <= 0 || d->oh <= 0 || d->ow <= 0) return;
-  F(weight_walk) w = F(walk_of)(d, &g);
   char *free = (char *)work;
   place *offset = F(cut_places)(&free, g.k);
   tap_offsets(d, &g, offset);
+#if LANES == 4 && WIDE == 4
+  if (F(by_channels)(&g)) {
+    F(weight_by_channels)(d, &g, x, gy, gw, gb, offset, (REAL *)(((place)(offset + g.k) + 63) & ~(place)63));
+    return;
+  }
+#endif
+  F(weight_walk) w = F(walk_of)(d, &g);
   if (w.mixes) {
     F(weight_mixed)(d, &g, x, gy, gw, gb, offset, (REAL *)(((place)(offset + g.k) + 63) & ~(place)63));
     return;

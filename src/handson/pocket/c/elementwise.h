@@ -169,6 +169,34 @@ typedef i32 four_bits __attribute__((vector_size(16), aligned(4)));
 #define QUICK1_f64(FOURS, EXPR) FOR1(f64, EXPR)
 #define QUICK2_f64(FOURS, EXPR) FOR2(f64, EXPR)
 
+AS_QUICK_AS_CAN_BE
+NOINLINE void copy_neighbours(void *to, const void *from, i64 bytes) {
+#if defined(__wasm__) /* one instruction, for which the browser has the processor's best way */
+  __builtin_memcpy(to, from, (place)bytes);
+#else
+  INDEPENDENT for (place i = 0; i < (place)bytes; i++) ((u8 *)to)[i] = ((const u8 *)from)[i];
+#endif
+}
+
+/* The functions that networks spend their time in: vectorised in wasm too. */
+NOINLINE void slow_functions_f32(i64 op, f32 *o, const f32 *a, i64 n) {
+#define FOR(EXPR) INDEPENDENT for (place i = 0; i < (place)n; i++) { f32 x = a[i]; o[i] = EXPR; } break;
+  switch (op) {
+    case U_SQRT: FOR(SQRT_f32(x))
+    case U_EXP: FOR(EXP_f32(x))
+    case U_LOG: FOR(LOG_f32(x))
+    case U_SIN: FOR(SIN_f32(x))
+    case U_COS: FOR(COS_f32(x))
+    case U_TANH: FOR(TANH_f32(x))
+    case U_SILU: FOR(x / (1 + EXP_f32(-x)))
+    default: FOR(1 / (1 + EXP_f32(-x))) /* U_SIGMOID */
+  }
+#undef FOR
+}
+AS_SMALL_AS_CAN_BE
+#define SLOW_f32(LOOP) slow_functions_f32(op, (f32 *)out, a, n); break;
+#define SLOW_f64(LOOP) LOOP
+
 /* FOR: the loop of one function, EXPR, over neighbours. */
 #define FOR1(R, EXPR) { R *o = (R *)out; INDEPENDENT for (i64 i = 0; i < n; i++) { x = a[i]; o[i] = (R)(EXPR); } break; }
 #define UNARY_FLOAT(T)                                                                          \
@@ -179,15 +207,16 @@ typedef i32 four_bits __attribute__((vector_size(16), aligned(4)));
       case U_ABS: QUICK1_##T(BITS(x) & 0x7fffffff, ABS_##T(x))                                  \
       case U_SIGN: FOR1(T, (T)((x > 0) - (x < 0)))                                              \
       case U_SQUARE: QUICK1_##T(x * x, x * x)                                                   \
-      case U_SQRT: FOR1(T, SQRT_##T(x))                                                         \
+      case U_SQRT: SLOW_##T(FOR1(T, SQRT_##T(x)))                                               \
       case U_RSQRT: FOR1(T, 1 / SQRT_##T(x))                                                    \
       case U_RECIPROCAL: FOR1(T, 1 / x)                                                         \
-      case U_EXP: FOR1(T, EXP_##T(x))                                                           \
-      case U_LOG: FOR1(T, LOG_##T(x))                                                           \
-      case U_SIN: FOR1(T, SIN_##T(x))                                                           \
-      case U_COS: FOR1(T, COS_##T(x))                                                           \
-      case U_TANH: FOR1(T, TANH_##T(x))                                                         \
-      case U_SIGMOID: FOR1(T, 1 / (1 + EXP_##T(-x)))                                            \
+      case U_EXP: SLOW_##T(FOR1(T, EXP_##T(x)))                                                 \
+      case U_LOG: SLOW_##T(FOR1(T, LOG_##T(x)))                                                 \
+      case U_SIN: SLOW_##T(FOR1(T, SIN_##T(x)))                                                 \
+      case U_COS: SLOW_##T(FOR1(T, COS_##T(x)))                                                 \
+      case U_TANH: SLOW_##T(FOR1(T, TANH_##T(x)))                                               \
+      case U_SIGMOID: SLOW_##T(FOR1(T, 1 / (1 + EXP_##T(-x))))                                  \
+      case U_SILU: SLOW_##T(FOR1(T, (T)rare_f64(op, x)))                                        \
       case U_RELU: QUICK1_##T(~BITS(x < 0) & BITS(x), x < 0 ? 0 : x)                            \
       case U_FLOOR: FOR1(T, FLOOR_##T(x))                                                       \
       case U_CEIL: FOR1(T, CEIL_##T(x))                                                         \
@@ -457,7 +486,7 @@ API void hp_add_scaled_f32(const i64 *plan, void *out, const void *in, f64 facto
 }
 
 /* Conversion and copy. A float becomes an integer by cutting off; anything but 0 is True. */
-#define COPY(T) for (i64 i = 0; i < w.length; i++) ((T *)to)[i * so] = ((const T *)a)[i * sa]
+#define COPY_EACH(T) for (i64 i = 0; i < w.length; i++) ((T *)to)[i * so] = ((const T *)a)[i * sa]
 API void hp_convert(i64 to_dtype, i64 from_dtype, const i64 *plan, void *out, const void *in) {
   walk w;
   walk_begin(&w, plan);
@@ -468,9 +497,10 @@ API void hp_convert(i64 to_dtype, i64 from_dtype, const i64 *plan, void *out, co
     const u8 *a = (const u8 *)in + offset[1] * size_of(from_dtype);
     u8 *to = (u8 *)out + offset[0] * size_of(to_dtype);
     if (to_dtype == from_dtype) {
-      if (size_of(to_dtype) == 4) COPY(i32);
-      else if (size_of(to_dtype) == 8) COPY(i64);
-      else COPY(u8);
+      if (so == 1 && sa == 1) copy_neighbours(to, a, w.length * size_of(to_dtype));
+      else if (size_of(to_dtype) == 4) COPY_EACH(i32);
+      else if (size_of(to_dtype) == 8) COPY_EACH(i64);
+      else COPY_EACH(u8);
       continue;
     }
     for (i64 at = 0; at < w.length; at += STRIP) {

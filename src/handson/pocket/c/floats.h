@@ -11,7 +11,13 @@
 #include "loss.h"
 #include "norm.h"
 #include "layers.h"
+#if SMALL
 #include "optim.h"
+#else
+AS_QUICK_AS_CAN_BE
+#include "optim.h"
+AS_SMALL_AS_CAN_BE
+#endif
 #undef F
 #undef REAL
 #undef WHOLE

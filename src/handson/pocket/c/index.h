@@ -42,13 +42,20 @@ API void hp_index(i64 mode, i64 dtype, const i64 *plan, i64 n, i64 block, const 
     i64 offset[2] = {k * block, offsets[k]};
     walk_begin(&w, plan);
     if (w.length)
-      for (i64 row = 0; row < w.rows; row++, walk_next(&w, plan, offset, 2)) switch (dtype) {
+      for (i64 row = 0; row < w.rows; row++, walk_next(&w, plan, offset, 2)) {
+        if (mode != I_ADD && sp == 1 && st == 1) {
+          u8 *p = (u8 *)packed + offset[0] * size_of(dtype), *t = (u8 *)tensor + offset[1] * size_of(dtype);
+          copy_neighbours(mode == I_GET ? p : t, mode == I_GET ? t : p, w.length * size_of(dtype));
+          continue;
+        }
+        switch (dtype) {
           case DT_F32: MOVE(f32) break;
           case DT_F64: MOVE(f64) break;
           case DT_I64: MOVE(i64) break;
           case DT_I32: MOVE(i32) break;
           default: MOVE(u8)
         }
+      }
   }
 }
 

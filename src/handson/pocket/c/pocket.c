@@ -15,6 +15,7 @@
 #define WIDE LANES
 #define SMALL 0
 #include "floats.h"
+#include "run.h"
 
 #define REAL f64
 #define WHOLE i64
@@ -27,3 +28,4 @@
 #define SMALL 0
 #endif
 #include "floats.h"
+AS_QUICK_AS_CAN_BE

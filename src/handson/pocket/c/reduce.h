@@ -35,7 +35,8 @@ NOINLINE i64 step_along(i64 *index, i64 dimensions, const i64 *shape, const i64 
 }
 
 /* Sixteen partial sums, taken into double every 4096 values: exact enough for millions, and quick. */
-static inline f64 sum_run_f32(const f32 *a, i64 n) {
+AS_QUICK_AS_CAN_BE
+NOINLINE f64 sum_run_f32(const f32 *a, i64 n) {
   f64 total = 0;
   while (n > 0) {
     i64 block = n < 4096 ? n : 4096, i = 0;
@@ -48,6 +49,7 @@ static inline f64 sum_run_f32(const f32 *a, i64 n) {
   }
   return total;
 }
+AS_SMALL_AS_CAN_BE
 static inline f64 sum_run_f64(const f64 *a, i64 n) {
   f64 part[8] = {0}, total = 0;
   i64 i = 0;

@@ -14,6 +14,14 @@ INLINE F(vec) F(all)(REAL x) {
   F(vec) zero = {0};
   return x - zero; /* which compilers know to be x, as x + 0 is not for -0 */
 }
+/* sum + x * y, in one step where the target has one that compilers do not find by themselves. */
+INLINE F(vec) F(plus_product)(F(vec) sum, F(vec) x, F(vec) y) {
+#if defined(__wasm_relaxed_simd__)
+  return (F(vec))CAT(RELAXED_MADD_, REAL)(x, y, sum);
+#else
+  return sum + x * y;
+#endif
+}
 typedef WHOLE F(mask) __attribute__((vector_size(WIDE * sizeof(REAL)))); /* all bits, or none, of each lane */
 
 INLINE void F(spread)(const int R, const int V, place k, const REAL *a, const REAL *const *b, const place *offset, int from,
@@ -31,7 +39,7 @@ INLINE void F(spread)(const int R, const int V, place k, const REAL *a, const RE
     if (V > 2) x[TILE_VECTORS - 1] = F(load)(b2 + o);
     UNROLL for (int r = 0; r < R; r++) {
       F(vec) w = F(all)(a[r]);
-      UNROLL for (int v = 0; v < V; v++) tile[r][v] += w * x[v];
+      UNROLL for (int v = 0; v < V; v++) tile[r][v] = F(plus_product)(tile[r][v], w, x[v]);
     }
   }
   UNROLL for (int r = 0; r < R; r++)
@@ -101,7 +109,7 @@ NOINLINE REAL F(sum_of_products)(const REAL *x, const REAL *y, i64 count) {
   const place n = (place)count;
   F(vec) part = {0};
   place i = 0;
-  for (; i + WIDE <= n; i += WIDE) part += F(load)(x + i) * F(load)(y + i);
+  for (; i + WIDE <= n; i += WIDE) part = F(plus_product)(part, F(load)(x + i), F(load)(y + i));
   REAL total = 0;
   for (; i < n; i++) total += x[i] * y[i];
   for (int l = 0; l < WIDE; l++) total += part[l];
@@ -129,7 +137,7 @@ INLINE void F(dots)(const int R, const int S, const F(runs) *runs, const REAL *a
         UNROLL for (int r = 0; r < R; r++) left[r] = F(load)(ra + r * lda + p);
         UNROLL for (int s = 0; s < S; s++) {
           F(vec) right = F(load)(rb + o[s] + p);
-          UNROLL for (int r = 0; r < R; r++) tile[r][s] += left[r] * right;
+          UNROLL for (int r = 0; r < R; r++) tile[r][s] = F(plus_product)(tile[r][s], left[r], right);
         }
       }
   }

@@ -164,8 +164,18 @@ MATH_f64 f64 sin_cos_f64(f64 x, i32 shift) {
 }
 MATH_f64 f64 SIN_f64(f64 x) { return x == 0 ? x : sin_cos_f64(x, 0); }
 MATH_f64 f64 COS_f64(f64 x) { return sin_cos_f64(x, 1); }
-INLINE f32 SIN_f32(f32 x) { return x == 0 ? x : (f32)sin_cos_f64(x, 0); }
-INLINE f32 COS_f32(f32 x) { return (f32)sin_cos_f64(x, 1); }
+/* The argument is reduced in double; the rest is small enough for float32. */
+INLINE f32 sin_cos_f32(f32 x, i32 shift) {
+  f64 rest;
+  i32 n = quarter_turns(x, &rest) + shift;
+  f32 r = (f32)rest, z = r * r;
+  f32 sine = r + r * z * (-1 / 6.f + z * (1 / 120.f + z * (-1 / 5040.f + z * (1 / 362880.f))));
+  f32 cosine = 1 - (0.5f * z - z * z * (1 / 24.f + z * (-1 / 720.f + z * (1 / 40320.f + z * (-1 / 3628800.f)))));
+  f32 value = n & 1 ? cosine : sine;
+  return n & 2 ? -value : value;
+}
+INLINE f32 SIN_f32(f32 x) { return x == 0 ? x : sin_cos_f32(x, 0); }
+INLINE f32 COS_f32(f32 x) { return sin_cos_f32(x, 1); }
 
 INLINE f32 TANH_f32(f32 x) {
   f32 a = ABS_f32(x), large = a > 10.f ? 10.f : a, small = a > 0.5f ? 0.5f : a;

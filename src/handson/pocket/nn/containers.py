@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from handson.pocket.nn import fused
 from handson.pocket.nn.module import Module
 from handson.pocket.tensor import Parameter, Tensor
 
@@ -24,9 +25,7 @@ class Sequential(Module):
 
     def forward(self, input: Any) -> Any:
         """Through all of them."""
-        for module in self._modules.values():
-            input = module(input)  # type: ignore[misc]
-        return input
+        return fused.through(list(self._modules.values()), input)
 
     def __len__(self) -> int:
         return len(self._modules)

@@ -111,7 +111,7 @@ _TOO_LARGE = 2**31
 """Beyond it, products of lengths would not fit into the C source's numbers."""
 
 
-def _window_fits(
+def window_fits(
     kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]
 ) -> None:
     """RuntimeError where a kernel could not be laid over a picture so."""
@@ -143,7 +143,7 @@ def _convolved(
     n, c, h, w = input.shape
     oc, _, kh, kw = weight.shape
     (sh, sw), (ph, pw), (dh, dw) = stride, padding, dilation
-    _window_fits((kh, kw), stride, padding, dilation)
+    window_fits((kh, kw), stride, padding, dilation)
     oh, ow = (h + 2 * ph - dh * (kh - 1) - 1) // sh + 1, (w + 2 * pw - dw * (kw - 1) - 1) // sw + 1
     if oh < 1 or ow < 1:
         raise RuntimeError(
@@ -248,7 +248,7 @@ def conv_transpose2d(
     (sh, sw), (ph, pw), (dh, dw), (eh, ew) = pair(stride), pair(padding), pair(dilation), pair(output_padding)
     n, c, h, w = input.shape
     oc, kh, kw = weight.shape[1] * groups, weight.shape[2], weight.shape[3]
-    _window_fits((kh, kw), (sh, sw), (ph, pw), (dh, dw))
+    window_fits((kh, kw), (sh, sw), (ph, pw), (dh, dw))
     _bias_fits(bias, weight, oc)
     if min(eh, ew) < 0 or eh >= max(sh, dh) or ew >= max(sw, dw):
         raise RuntimeError(

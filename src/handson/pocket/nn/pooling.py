@@ -20,7 +20,8 @@ declare_both(
 )
 
 
-def _pooled_length(n: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> int:
+def pooled_length(n: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> int:
+    """How many windows fit along a line of n."""
     reach = n + 2 * padding - dilation * (kernel - 1) - 1
     out = (-(-reach // stride) if ceil_mode else reach // stride) + 1
     if ceil_mode and (out - 1) * stride >= n + padding:
@@ -57,7 +58,7 @@ def _pooling(
             f"a window of {(kh, kw)} with stride {(sh, sw)} and dilation {(dh, dw)} is too large: 2**31 - 1 is the most"
         )
     h, w = input.shape[-2:]
-    oh, ow = _pooled_length(h, kh, sh, ph, dh, ceil_mode), _pooled_length(w, kw, sw, pw, dw, ceil_mode)
+    oh, ow = pooled_length(h, kh, sh, ph, dh, ceil_mode), pooled_length(w, kw, sw, pw, dw, ceil_mode)
     if oh < 1 or ow < 1:
         raise RuntimeError(
             f"Given input size: ({input.shape[-3]}x{h}x{w}). Calculated output size: ({input.shape[-3]}x{oh}x{ow}). "
