@@ -25,6 +25,13 @@ def test_the_page_may_promise_less_where_it_carries_less(make_workshop: MakeWork
         assert [str(target) for target in lesson.contract.targets("full")] == ["sum >= 4"]
 
 
+def test_in_the_page_the_processor_may_take_twice_as_long(make_workshop: MakeWorkshop) -> None:
+    contract = read(make_workshop(("full: sum >= 4", "full: [sum >= 4, cpu_seconds_adding <= 3]"))).contract
+    assert [str(target) for target in contract.targets("full")] == ["sum >= 4", "cpu_seconds_adding <= 3"]
+    assert [str(target) for target in contract.targets("full", "page")] == ["sum >= 4", "cpu_seconds_adding <= 6"]
+    assert contract.cpu_budget("page") == 2 * contract.cpu_budget() == 2 * contract.cpu_seconds
+
+
 def test_a_lesson_has_its_contract_its_cells_and_their_lines(make_workshop: MakeWorkshop) -> None:
     lesson = read(make_workshop())
     assert (lesson.track, lesson.number, lesson.name) == ("numbers", 1, "add")

@@ -15,6 +15,10 @@ Tier = Literal["page", "laptop", "room", "image"]
 CPU_SECONDS_PREFIX = "cpu_seconds"
 """A figure whose name begins so is a time on the reference laptop: `check` scales it to the machine it runs on."""
 
+CPU_IN_A_PAGE = 2.0
+"""How many times the CPU-seconds of the laptop a lesson may take in the lesson page: WebAssembly's vectors have 128 bits
+where a laptop's have 256 or more, and its Python is three times slower."""
+
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -80,7 +84,8 @@ class TargetsByData(BaseModel):
     full: Targets = Field(min_length=1)
     embedded: Targets = Field(min_length=1)
     page: Targets = ()
-    """In the lesson page, where that carries less than `full`; if there is none, `full` holds there too."""
+    """In the lesson page, where that carries less than `full`; if there is none, `full` holds there too, with
+    CPU_IN_A_PAGE times the CPU-seconds."""
 
 
 class Contract(BaseModel):
@@ -112,7 +117,17 @@ class Contract(BaseModel):
     """What a learner can do afterwards, in the learner's words."""
 
     def targets(self, data: Data, tier: Tier = "laptop") -> tuple[Target, ...]:
-        """The promised figures with `data`, in `tier`."""
-        if data == "embedded":
-            return self.target.embedded
-        return self.target.page or self.target.full if tier == "page" else self.target.full
+        """The promised figures with `data`, in `tier`: in the page times CPU_IN_A_PAGE, where it has none of its own."""
+        promised = self.target.embedded if data == "embedded" else self.target.full
+        if tier != "page":
+            return promised
+        if data == "full" and self.target.page:
+            return self.target.page
+        return tuple(
+            target.model_copy(update={"bound": target.bound * CPU_IN_A_PAGE}) if target.is_cpu_time else target
+            for target in promised
+        )
+
+    def cpu_budget(self, tier: Tier = "laptop") -> float:
+        """The CPU-seconds that the whole solved lesson may take in `tier`."""
+        return self.cpu_seconds * (CPU_IN_A_PAGE if tier == "page" else 1)
