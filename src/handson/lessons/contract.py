@@ -16,7 +16,7 @@ CPU_SECONDS_PREFIX = "cpu_seconds"
 """A figure whose name begins so is a time on the reference laptop: `check` scales it to the machine it runs on."""
 
 CPU_IN_A_PAGE = 2.0
-"""How many times the CPU-seconds of the laptop a lesson may take in the lesson page: WebAssembly's vectors have 128 bits
+"""How many times a laptop's CPU-seconds a lesson may take in the lesson page: WebAssembly's vectors have 128 bits
 where a laptop's have 256 or more, and its Python is three times slower."""
 
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
@@ -117,7 +117,7 @@ class Contract(BaseModel):
     """What a learner can do afterwards, in the learner's words."""
 
     def targets(self, data: Data, tier: Tier = "laptop") -> tuple[Target, ...]:
-        """The promised figures with `data`, in `tier`: in the page times CPU_IN_A_PAGE, where it has none of its own."""
+        """The promised figures with `data`, in `tier`; in the page with more time, where it has none of its own."""
         promised = self.target.embedded if data == "embedded" else self.target.full
         if tier != "page":
             return promised
