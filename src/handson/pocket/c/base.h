@@ -135,6 +135,8 @@ LIBC void *memmove(void *to, const void *from, __SIZE_TYPE__ n) {
 }
 #endif
 
+INLINE void clear(void *to, i64 bytes) { __builtin_memset(to, 0, (__SIZE_TYPE__)bytes); }
+
 /* Offsets of loads in hot loops: as wide as a pointer, so that wasm32 need not narrow them. */
 typedef __INTPTR_TYPE__ place;
 

@@ -279,7 +279,7 @@ API void F(hp_conv2d_backward_input)(const hp_conv *d, const REAL *gy, const REA
   REAL *spare = F(cut)(&free, 0);
   i64 reached = d->sh == 1 && d->sw == 1 && g.height - d->ph >= d->h && g.pitch - d->pw >= d->w && d->oh > 0 && d->ow > 0;
   if (!reached)
-    for (i64 i = 0; i < d->n * d->c * d->h * d->w; i++) gx[i] = 0;
+    clear(gx, d->n * d->c * d->h * d->w * (i64)sizeof(REAL));
   if (d->oh <= 0 || d->ow <= 0 || d->oc <= 0) return;
   const i64 once = d->groups == 1 && g.phases == 1; /* the panels are the same for all images */
   for (i64 i = 0, images; i < d->n; i += images)

@@ -67,13 +67,15 @@ API void F(hp_gemm)(i64 ta, i64 tb, i64 m, i64 n, i64 k, f64 factor, const REAL 
                     f64 factor_c, REAL *c, i64 ldc, void *work) {
   const REAL alpha = (REAL)factor, beta = (REAL)factor_c;
   if (m <= 0 || n <= 0) return;
-  if (beta != 1)
-    for (i64 i = 0; i < m; i++)
-      for (i64 j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
-  if (k <= 0 || alpha == 0) return;
   if (ta && m == 1 && lda == 1) ta = 0, lda = k; /* a vector is its own transpose */
   if (!tb && n == 1 && ldb == 1) tb = 1, ldb = k;
-  if (!SMALL && !ta && tb && k >= 2 * WIDE && (m < 4 || n < WIDE / 2 || m * n <= 16)) {
+  const i64 nothing = k <= 0 || alpha == 0;
+  const i64 by_rows = !SMALL && !ta && tb && k >= 2 * WIDE && (m < 4 || n < WIDE / 2 || m * n <= 16);
+  if (beta != 1 && (beta != 0 || nothing || by_rows)) /* else the first tiles begin with zeros */
+    for (i64 i = 0; i < m; i++)
+      for (i64 j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
+  if (nothing) return;
+  if (by_rows) {
     F(gemm_of_rows)(m, n, k, alpha, a, lda, b, ldb, c, ldc);
     return;
   }
@@ -83,7 +85,7 @@ API void F(hp_gemm)(i64 ta, i64 tb, i64 m, i64 n, i64 k, f64 factor, const REAL 
   const i64 width = TILE_VECTORS * WIDE;
   for (i64 j0 = 0; j0 < n; j0 += NC)
     for (i64 k0 = 0; k0 < k; k0 += KC) {
-      i64 nb = smaller(NC, n - j0), kb = smaller(KC, k - k0);
+      i64 nb = smaller(NC, n - j0), kb = smaller(KC, k - k0), fresh = beta == 0 && k0 == 0;
       i64 straight = !tb && (m <= 2 * TILE_ROWS) ? nb / WIDE * WIDE : 0; /* columns of b that are taken as they lie */
       const REAL *b_block = tb ? b + j0 * ldb + k0 : b + k0 * ldb + j0;
       F(pack_b)(tb, kb, nb - straight, b_block + straight, ldb, packed_b);
@@ -108,11 +110,11 @@ API void F(hp_gemm)(i64 ta, i64 tb, i64 m, i64 n, i64 k, f64 factor, const REAL 
             REAL *corner = c + (i0 + i) * ldc + j0 + j, *to[TILE_VECTORS];
             i64 whole = (next - j) % WIDE == 0;
             for (i64 v = 0; v < vectors; v++) to[v] = (whole ? corner : edge) + v * WIDE;
-            if (whole) F(spread_tile)(R, vectors, kb, rows, from, offset, FROM_C, 0, to, ldc);
+            if (whole) F(spread_tile)(R, vectors, kb, rows, from, offset, fresh ? FROM_ZERO : FROM_C, 0, to, ldc);
             else {
               F(spread_tile)(R, vectors, kb, rows, from, offset, FROM_ZERO, 0, to, width);
               for (i64 r = 0; r < R; r++)
-                for (i64 l = 0; l < next - j; l++) corner[r * ldc + l] += edge[r * width + l];
+                for (i64 l = 0; l < next - j; l++) corner[r * ldc + l] = (fresh ? 0 : corner[r * ldc + l]) + edge[r * width + l];
             }
           }
           if (!lies) panel += vectors * WIDE * kb;

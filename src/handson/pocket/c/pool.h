@@ -44,14 +44,16 @@ API void F(hp_max_pool2d_forward)(const hp_pool *d, const REAL *x, REAL *y, i32 
   /* the results of which all columns lie in the image */
   i64 inner = steps_to(d->pw, d->sw), outer = (d->w - 1 + d->pw - (d->kw - 1) * d->dw) / d->sw + 1;
   if (d->w - 1 + d->pw < (d->kw - 1) * d->dw) outer = 0;
+  outer = smaller(outer, d->ow);
   for (i64 plane = 0; plane < d->planes; plane++, x += d->h * d->w)
     for (i64 oy = 0; oy < d->oh; oy++, y += d->ow, index += d->ow) {
       i64 first = oy * d->sh - d->ph, last = smaller(d->h, first + (d->kh - 1) * d->dh + 1);
       while (first < 0) first += d->dh;
       place rows = (place)((last - first + d->dh - 1) / d->dh);
       for (i64 ox = 0; ox < d->ow;) {
+        if (ox >= inner && ox < outer && outer - inner >= 4 && rows > 0) ox = smaller(ox, outer - 4);
         i64 left = ox * d->sw - d->pw;
-        if (ox >= inner && ox + 4 <= smaller(outer, d->ow) && rows > 0) {
+        if (ox >= inner && ox + 4 <= outer && rows > 0) { /* the last four may overlap those before */
           const REAL *line = x + first * d->w + left;
           i32 at = (i32)(first * d->w + left);
           if (!SMALL && d->sw == 2) F(largest_of_four)(d, 2, rows, line, at, y + ox, index + ox);
@@ -78,15 +80,14 @@ API void F(hp_max_pool2d_forward)(const hp_pool *d, const REAL *x, REAL *y, i32 
 /* gx, overwritten. */
 API void F(hp_max_pool2d_backward)(const hp_pool *d, const REAL *gy, const i32 *index, REAL *gx) {
   i64 outputs = d->oh * d->ow;
-  for (i64 i = 0; i < d->planes * d->h * d->w; i++) gx[i] = 0;
+  clear(gx, d->planes * d->h * d->w * (i64)sizeof(REAL));
   for (i64 plane = 0; plane < d->planes; plane++, gx += d->h * d->w, gy += outputs, index += outputs)
     for (i64 i = 0; i < outputs; i++) gx[index[i]] += gy[i];
 }
 
 /* Means over the windows of d, or, if `adaptive`, over windows that divide the image; backward spreads gy over them. */
 static void F(means)(const hp_pool *d, i64 adaptive, i64 count_padding, i64 divisor, i64 backward, REAL *x, REAL *y) {
-  if (backward)
-    for (i64 i = 0; i < d->planes * d->h * d->w; i++) x[i] = 0;
+  if (backward) clear(x, d->planes * d->h * d->w * (i64)sizeof(REAL));
   for (i64 plane = 0; plane < d->planes; plane++, x += d->h * d->w)
     for (i64 oy = 0; oy < d->oh; oy++)
       for (i64 ox = 0; ox < d->ow; ox++, y++) {

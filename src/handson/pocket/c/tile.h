@@ -54,7 +54,7 @@ INLINE void F(spread)(const int R, const int V, place k, const REAL *a, const RE
 #if SMALL
 #define SPREAD_ROW(V) SPREAD(1, V) SPREAD(4, V)
 #else
-#define SPREAD_ROW(V) SPREAD(1, V) SPREAD(2, V) SPREAD(4, V)
+#define SPREAD_ROW(V) SPREAD(1, V) SPREAD(2, V) SPREAD(3, V) SPREAD(4, V) /* 3: the colors of a picture */
 #endif
 SPREAD_ROW(1)
 SPREAD_ROW(2)
@@ -70,7 +70,7 @@ SPREAD(8, 3)
 #endif
 
 /* The rows of the next tile, when so many are left. */
-INLINE i64 F(tile_rows)(i64 left) { return left >= TILE_ROWS ? TILE_ROWS : left >= 4 ? 4 : left >= 2 && !SMALL ? 2 : 1; }
+INLINE i64 F(tile_rows)(i64 left) { return left >= TILE_ROWS ? TILE_ROWS : left >= 4 ? 4 : SMALL ? 1 : left; }
 
 static void F(spread_tile)(i64 rows, i64 vectors, i64 k, const REAL *a, const REAL *const *b, const place *offset, int from,
                            const REAL *bias, REAL *const *c, i64 ldc) {
@@ -79,10 +79,10 @@ static void F(spread_tile)(i64 rows, i64 vectors, i64 k, const REAL *a, const RE
   switch (rows * 4 + vectors) {
     CASE(1, 1) CASE(4, 1) CASE(1, 2) CASE(4, 2)
 #if !SMALL
-    CASE(2, 1) CASE(2, 2)
+    CASE(2, 1) CASE(2, 2) CASE(3, 1) CASE(3, 2)
 #endif
 #if TILE_VECTORS > 2
-    CASE(1, 3) CASE(2, 3) CASE(4, 3)
+    CASE(1, 3) CASE(2, 3) CASE(3, 3) CASE(4, 3)
 #endif
 #if TILE_ROWS > 4
     CASE(8, 1) CASE(8, 2)
