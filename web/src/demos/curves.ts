@@ -1,8 +1,12 @@
 /** Curves that grow while something learns; when a curve gets long, neighbours are averaged. */
 import { FONT, tone } from "../look/palette";
+import type { LiveTable } from "../look/table";
+import { h } from "./dom";
+import { behind } from "./frame";
 import { surface, type Surface } from "./surface";
 
 const LONGEST = 600;
+const MOST_ROWS = 25; // of the table behind
 
 export interface Series {
   name: string;
@@ -18,10 +22,15 @@ interface Track {
   stride: number;
   sum: number;
   held: number;
+  /** What was to be added last was no number: the series has no present value. */
+  lost: boolean;
 }
 
 export class Curves {
-  readonly surface: Surface;
+  /** The title, the drawing, and the numbers behind it. */
+  readonly element: HTMLElement;
+  private readonly surface: Surface;
+  private readonly table: LiveTable;
   private tracks: Track[] = [];
 
   constructor(
@@ -31,21 +40,20 @@ export class Curves {
   ) {
     this.surface = surface(texts.label, options.aspect ?? 2.1, (s) => this.draw(s));
     this.surface.element.classList.add("wide");
+    this.table = behind(texts.label, [texts.x, ...series.map(({ name }) => name)], () => this.rows());
+    this.element = h("div", { class: "chart" }, h("h2", {}, texts.label), this.surface.element, this.table.element);
     this.clear(series);
   }
 
-  get element(): HTMLCanvasElement {
-    return this.surface.element;
-  }
-
   clear(series: readonly Series[] = this.tracks.map((track) => track.series)): void {
-    this.tracks = series.map((one) => ({ series: one, xs: [], ys: [], stride: 1, sum: 0, held: 0 }));
+    this.tracks = series.map((one) => ({ series: one, xs: [], ys: [], stride: 1, sum: 0, held: 0, lost: false }));
     this.surface.redraw();
   }
 
   add(index: number, x: number, y: number): void {
     const track = this.tracks[index]!;
-    if (!Number.isFinite(y)) return;
+    track.lost = !Number.isFinite(y);
+    if (track.lost) return;
     track.sum += y;
     track.held += 1;
     if (track.held < track.stride) return;
@@ -60,18 +68,35 @@ export class Curves {
 
   /** The last value of each series, in words. */
   summary(): string {
-    return this.tracks.map(({ series, ys }) => `${series.name} ${ys.length ? this.worded(ys.at(-1)!) : "–"}`).join(", ");
+    return this.tracks.map(({ series, ys, lost }) => `${series.name} ${ys.length && !lost ? this.worded(ys.at(-1)!) : "–"}`).join(", ");
   }
 
   redraw(): void {
     this.surface.redraw();
-    this.element.setAttribute("aria-label", `${this.texts.label} ${this.summary()}`);
+    this.surface.element.setAttribute("aria-label", `${this.texts.label}: ${this.summary()}`);
+    this.table.refresh();
   }
 
-  private worded(value: number): string {
+  /** Places along the axis, first and last among them, and the last value of each series there. */
+  rows(most = MOST_ROWS): string[][] {
+    const xs = [...new Set(this.tracks.flatMap((track) => track.xs))].sort((a, b) => a - b);
+    const many = Math.min(most, xs.length);
+    return Array.from({ length: many }, (_, i) => {
+      const x = xs[many === 1 ? 0 : Math.round((i * (xs.length - 1)) / (many - 1))]!;
+      return [x.toLocaleString("en"), ...this.tracks.map((track) => {
+        const at = track.xs.findLastIndex((one) => one <= x);
+        const gone = at < 0 || (track.lost && x > track.xs.at(-1)!);
+        return gone ? "–" : this.worded(Number(track.ys[at]!.toPrecision(3)), true);
+      })];
+    });
+  }
+
+  /** A value in few digits, as beside an axis; `exact`: with all that it has. */
+  private worded(value: number, exact = false): string {
     if (this.options.percent) return `${Number((100 * value).toFixed(1))} %`;
     const size = Math.abs(value);
-    if (value < 0) return `−${this.worded(size)}`;
+    if (value < 0) return `−${this.worded(size, exact)}`;
+    if (exact) return size > 0 && size < 0.001 ? size.toExponential() : String(size);
     return size === 0 ? "0" : size >= 100 ? value.toFixed(0) : size >= 0.095 ? String(Number(value.toPrecision(2))) : size >= 0.00095 ? String(Number(value.toPrecision(1))) : value.toExponential(0);
   }
 

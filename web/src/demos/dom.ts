@@ -1,22 +1,10 @@
 /** Elements and controls, all with labels. */
 
-type Child = Node | string;
-type Attributes = Record<string, string | number | boolean | undefined>;
+import { type Child, h } from "../look/element";
 
-/** An element with attributes (false and undefined are left out, true is given without a value) and children. */
-export function h<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  attributes: Attributes = {},
-  ...children: Child[]
-): HTMLElementTagNameMap[K] {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === false || value === undefined) continue;
-    made.setAttribute(name, value === true ? "" : String(value));
-  }
-  made.append(...children);
-  return made;
-}
+export { h };
+
+type Attributes = Parameters<typeof h>[1];
 
 let counter = 0;
 export const freshId = (): string => `d${(counter += 1)}`;

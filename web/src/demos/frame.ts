@@ -1,5 +1,6 @@
 /** What all demos have around them: header, theme, texts, a place for announcements. */
 import "./frame.css";
+import { type LiveTable, liveTable } from "../look/table";
 import { button, h } from "./dom";
 import type { Loop } from "./loop";
 import { surface, type Surface } from "./surface";
@@ -23,6 +24,8 @@ const GENERAL = {
   pause: "Pause",
   running: "Running.",
   paused: "Paused.",
+  table: "As a table",
+  still: "Your system asks for less motion: nothing moves until you press Run.",
 };
 
 export interface Frame {
@@ -73,6 +76,19 @@ export function frame(texts: Texts): Frame {
       if (text !== last) spoken.textContent = last = text;
     },
   };
+}
+
+/** The numbers behind what a canvas shows, as a folded table named `of`; `rows` gives them as they are now. */
+export const behind = (of: string, names: readonly string[], rows: () => readonly (readonly string[])[]): LiveTable =>
+  liveTable(GENERAL.table, of, names, rows);
+
+/** The first start of a demo: at once, but where the system asks for less motion it waits for Run, and says so. */
+export function begin(loop: Loop, { bar, announce }: Frame): void {
+  if (!matchMedia("(prefers-reduced-motion: reduce)").matches) return loop.start();
+  const note = h("p", { class: "hint still" }, GENERAL.still);
+  bar.append(note);
+  announce(GENERAL.still);
+  loop.onChange((running) => running && note.remove());
 }
 
 /** The button that runs and pauses; Space does the same where no control has the focus. */

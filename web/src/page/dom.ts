@@ -1,21 +1,7 @@
 /** Small helpers to make elements; no framework. */
-export type Child = Node | string | null | undefined | false;
+import { h } from "../look/element";
 
-/** An element with attributes (`class`, `aria-label`, …; false and undefined are left out, true is an empty one) and children. */
-export function h<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  attributes: Record<string, string | number | boolean | undefined | ((event: never) => void)> = {},
-  ...children: Child[]
-): HTMLElementTagNameMap[K] {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") made.addEventListener(name.slice(2), value as unknown as EventListener);
-    else if (value === true) made.setAttribute(name, "");
-    else if (value !== false && value !== undefined) made.setAttribute(name, String(value));
-  }
-  for (const child of children) if (child !== null && child !== undefined && child !== false) made.append(child);
-  return made;
-}
+export { type Child, h } from "../look/element";
 
 const ICONS = {
   run: "M5 3.5v9l7.5-4.5z",

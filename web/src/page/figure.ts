@@ -1,4 +1,5 @@
 /** Figures: Vega-Lite, drawn by vega-embed as in Jupyter, with the numbers as a table behind them. */
+import { folded } from "../look/table";
 import { h } from "./dom";
 import { loadVega } from "./resources";
 import type { Site } from "./site";
@@ -16,7 +17,7 @@ export function drawFigure(place: HTMLElement, spec: Record<string, unknown>, al
   const figure = h("div", { class: "figure" });
   place.replaceChildren(figure);
   const table = asTable(spec);
-  if (table) place.append(h("details", { class: "figure-table" }, h("summary", {}, TEXTS.table), h("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": TEXTS.table }, table)));
+  if (table) place.append(folded(table, TEXTS.table));
   let ended = false;
   let finalize = () => {};
   loadVega(site).then(

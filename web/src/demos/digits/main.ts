@@ -3,7 +3,7 @@ import { BLUE, ORANGE, tone } from "../../look/palette";
 import { Curves } from "../curves";
 import { asDigit, type Digits, digitsNet, feed, FEATURES, LAYERS, loadDigits, SIDE } from "../digits";
 import { button, card, figures, h, slider } from "../dom";
-import { frame, runButton } from "../frame";
+import { begin, frame, runButton } from "../frame";
 import type { Kernels } from "../kernels";
 import { Loop } from "../loop";
 import { crossEntropy, type Net, softmax } from "../net";
@@ -116,8 +116,9 @@ async function main(kernels: Kernels): Promise<void> {
   const seen = h("canvas", { class: "pixels", role: "img", "aria-label": ui.sees });
   const bars = Array.from({ length: 10 }, (_, digit) => {
     const fill = h("span", { class: "fill" });
-    const row = h("div", { class: "bar" }, h("b", {}, String(digit)), h("span", { class: "track" }, fill));
-    return { row, fill };
+    const share = h("span", { class: "share" });
+    const row = h("li", { class: "bar" }, h("b", {}, String(digit)), h("span", { class: "track" }, fill), share);
+    return { row, fill, share };
   });
   let drawing: Uint8Array | null = null;
   const drawPad = pad(ui.pad, ui.here, () => {
@@ -133,8 +134,9 @@ async function main(kernels: Kernels): Promise<void> {
   function guess(): void {
     paintInk(seen, drawing ?? new Uint8Array(SIDE * SIDE), SIDE);
     if (!drawing) {
-      for (const { row, fill } of bars) {
+      for (const { row, fill, share } of bars) {
         fill.style.width = "0";
+        share.textContent = "–";
         row.classList.remove("first");
       }
       return;
@@ -144,8 +146,9 @@ async function main(kernels: Kernels): Promise<void> {
     const p = net.forward(1);
     softmax(p, 1, 10);
     const best = largest(p.subarray(0, 10));
-    bars.forEach(({ row, fill }, digit) => {
+    bars.forEach(({ row, fill, share }, digit) => {
       fill.style.width = `${100 * p[digit]!}%`;
+      share.textContent = `${Math.round(100 * p[digit]!)} %`;
       row.classList.toggle("first", digit === best);
     });
     said = ui.looks.replace("{digit}", String(best)).replace("{sure}", `${Math.round(100 * p[best]!)} %`);
@@ -253,7 +256,7 @@ async function main(kernels: Kernels): Promise<void> {
         { class: "drawing" },
         h("div", { class: "sheet" }, drawPad.element, button(ui.clear, drawPad.clear)),
         h("figure", {}, seen, h("figcaption", {}, ui.sees)),
-        h("div", { class: "bars", role: "img", "aria-label": ui.saw }, ...bars.map(({ row }) => row)),
+        h("ul", { class: "bars", role: "list", "aria-label": ui.saw }, ...bars.map(({ row }) => row)),
       ),
     ),
     card(
@@ -292,7 +295,7 @@ async function main(kernels: Kernels): Promise<void> {
     draw();
     showWorst(shownMistakes);
   });
-  loop.start();
+  begin(loop, page);
   setInterval(() => loop.running && page.announce(`${ui.right} ${(100 * right).toFixed(1)} %`), 15000);
 
   function confusionTable(): { element: HTMLElement; cells: HTMLTableCellElement[] } {

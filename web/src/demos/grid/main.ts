@@ -2,7 +2,7 @@ import "./style.css";
 import { BLUE, FONT, ORANGE, SLATE, tone } from "../../look/palette";
 import { Curves } from "../curves";
 import { button, choices, figures, h, select, slider } from "../dom";
-import { frame, runButton, surface } from "../frame";
+import { begin, behind, frame, runButton, surface } from "../frame";
 import { Loop } from "../loop";
 import { Random } from "../random";
 import { rgb } from "../surface";
@@ -27,6 +27,7 @@ const MAZE = [
 /** Sutton and Barto's cliff, with a fall that one survives. */
 const CLIFF = ["..........", "..........", "..........", "S--------+"];
 const WORLDS = { maze: MAZE, cliff: CLIFF };
+const ARROWS = ["↑", "→", "↓", "←"]; // as MOVES
 const REST = 40; // sweeps without a change until a planner rests
 
 function main(): void {
@@ -139,6 +140,18 @@ function main(): void {
   }, "application");
   grid.element.classList.add("square");
 
+  const columns = Array.from({ length: world.width }, (_, x) => String(x + 1));
+  const table = behind(ui.tableOf, [ui.row, ...columns], () => Array.from({ length: world.height }, (_, y) =>
+    [String(y + 1), ...columns.map((_column, x) => cellText(y * world.width + x))]));
+  function cellText(state: number): string {
+    const { wall, reward } = world.cells[state]!;
+    if (wall) return ui.cellWall;
+    if (world.isEnd(state)) return worded(reward);
+    const known = plans() || walker.q.subarray(4 * state, 4 * state + 4).some((q) => q !== 0);
+    const ways = !known ? "" : plans() ? ARROWS.filter((_, action) => planner.policy[4 * state + action]! > 0).join("") : ARROWS[greedy(state)]!;
+    return [reward && worded(reward), value(state).toFixed(2).replace("-", "−"), ways].filter(Boolean).join(" ");
+  }
+
   /** The best move; the first of equals, so that the picture does not flicker. */
   const greedy = (state: number): number => {
     const q = walker.q.subarray(4 * state, 4 * state + 4);
@@ -178,8 +191,8 @@ function main(): void {
     c.fill();
   }
 
-  const sweeps = new Curves({ label: ui.dpCurve, x: ui.dpX, y: ui.change }, [{ name: ui.dpCurve, color: BLUE }], { log: true, aspect: 2.6 });
-  const walks = new Curves({ label: ui.tdCurve, x: ui.tdX, y: ui.length }, [{ name: ui.tdCurve, color: BLUE }], { log: true, aspect: 2.6 });
+  const sweeps = new Curves({ label: ui.dpCurve, x: ui.dpX, y: ui.change }, [{ name: ui.change, color: BLUE }], { log: true, legend: false, aspect: 2.6 });
+  const walks = new Curves({ label: ui.tdCurve, x: ui.tdX, y: ui.length }, [{ name: ui.length, color: BLUE }], { log: true, legend: false, aspect: 2.6 });
   const planned = figures({ sweeps: ui.sweeps, change: ui.change, worth: ui.worth });
   const walked = figures({ episodes: ui.episodes, length: ui.length, worth: ui.worth });
 
@@ -189,6 +202,7 @@ function main(): void {
     const now = performance.now();
     if (loop.running && now - drawn < 120) return;
     drawn = now;
+    table.refresh();
     const worth = Math.abs(value(world.start)) < 5e-4 ? "0" : value(world.start).toFixed(3);
     if (plans()) {
       sweeps.redraw();
@@ -286,7 +300,7 @@ function main(): void {
     planned.element,
     walked.element,
   );
-  page.view.append(grid.element, h("p", { class: "hint" }, ui.hint));
+  page.view.append(grid.element, h("p", { class: "hint" }, ui.hint), table.element);
   page.side.append(
     h(
       "div",
@@ -319,7 +333,7 @@ function main(): void {
   );
   forget();
   pace(1);
-  loop.start();
+  begin(loop, page);
 }
 
 const worded = (reward: number): string => (reward > 0 ? `+${reward}` : `−${Math.abs(reward)}`);

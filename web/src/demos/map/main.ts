@@ -3,7 +3,7 @@ import { BLUE, FONT, tone } from "../../look/palette";
 import { Curves } from "../curves";
 import { digitsNet, feed, FEATURES, LAYERS, loadDigits, SIDE } from "../digits";
 import { button, card, choices, figures, h, select, slider } from "../dom";
-import { frame, runButton, surface } from "../frame";
+import { begin, behind, frame, runButton, surface } from "../frame";
 import type { Kernels } from "../kernels";
 import { Loop } from "../loop";
 import { crossEntropy } from "../net";
@@ -12,7 +12,7 @@ import { Random } from "../random";
 import { start } from "../start";
 import { repaint, rgb } from "../surface";
 import texts from "./demo.json";
-import { affinities, type Affinities, agreement, Layout } from "./tsne";
+import { affinities, type Affinities, agreement, Layout, nearestAgrees } from "./tsne";
 
 type By = "pixels" | "network";
 
@@ -47,7 +47,7 @@ async function main(kernels: Kernels): Promise<void> {
   let chosen = -1;
 
   /** From where the digits lie now, drawn together, or from a small cloud. */
-  function begin(keep: boolean): void {
+  function layOut(keep: boolean): void {
     const y = keep && layout && layout.y.length === 2 * count ? layout.y.slice() : undefined;
     if (y) {
       const size = Math.sqrt(y.reduce((sum, value) => sum + value * value, 0) / y.length);
@@ -60,9 +60,12 @@ async function main(kernels: Kernels): Promise<void> {
     curves.clear();
     if (!y) layout = null;
     if (by === "pixels") features = pixels();
-    loop.start();
   }
   let before: Float32Array | undefined;
+  const again = (keep: boolean): void => {
+    layOut(keep);
+    loop.start();
+  };
 
   /** Digits at half their size: as good for telling neighbours, and a quarter of the work. */
   function pixels(): Float32Array {
@@ -266,7 +269,16 @@ async function main(kernels: Kernels): Promise<void> {
     return layout!.steps >= LAST ? ui.settled : ui.laying;
   }
 
-  const curves = new Curves({ label: ui.curve, x: ui.x, y: ui.kl }, [{ name: ui.kl, color: BLUE }], { aspect: 2.6 });
+  const curves = new Curves({ label: ui.curve, x: ui.x, y: ui.kl }, [{ name: ui.kl, color: BLUE }], { legend: false, aspect: 2.6 });
+  const table = behind(ui.tableOf, [ui.kind, ui.count, ui.same], () => {
+    const kinds = labels();
+    const agrees = layout ? nearestAgrees(layout.y, kinds) : null;
+    return COLORS.map((_, kind) => {
+      const these = kinds.flatMap((one, i) => (one === kind ? [i] : []));
+      const same = these.filter((i) => agrees?.[i]).length;
+      return [String(kind), String(these.length), agrees && these.length ? `${((100 * same) / these.length).toFixed(1)} %` : "–"];
+    });
+  });
   const numbers = figures({ state: ui.state, steps: ui.steps, same: ui.same, kl: ui.kl });
   let drawn = 0;
   let counted = 0;
@@ -278,6 +290,7 @@ async function main(kernels: Kernels): Promise<void> {
     if (loop.running && now - counted < 600 && found) return;
     counted = now;
     curves.redraw();
+    table.refresh();
     numbers.show("state", state());
     numbers.show("steps", found ? String(layout!.steps) : "–");
     numbers.show("kl", found && layout!.steps > 100 ? loss.toFixed(3) : "–");
@@ -286,14 +299,14 @@ async function main(kernels: Kernels): Promise<void> {
   }
   const loop = new Loop(step, draw, 13);
 
-  page.bar.append(runButton(loop, page.announce), button(ui.again, () => begin(false)), numbers.element);
-  page.view.append(map.element);
+  page.bar.append(runButton(loop, page.announce), button(ui.again, () => again(false)), numbers.element);
+  page.view.append(map.element, table.element);
   const legend = h("ul", { class: "legend", "aria-label": ui.legend }, ...COLORS.map((color, digit) => h("li", {}, h("span", { style: `background: ${color}` }), String(digit))));
   const sizes = [300, 600, 1000, 1797, 3000].filter((size) => size <= shown.length);
   page.side.append(
     h("div", { class: "card" }, choices<By>(ui.by, [["pixels", ui.pixels], ["network", ui.network]], by, (value) => {
       by = value;
-      begin(true);
+      again(true);
     }).element, legend),
     card(ui.this, h("div", { class: "digit" }, big, h("div", {}, what, nearText, h("div", { class: "near" }, ...near)))),
     h("div", { class: "card" }, curves.element),
@@ -303,11 +316,11 @@ async function main(kernels: Kernels): Promise<void> {
       select(ui.count, sizes.map((size) => [String(size), size.toLocaleString("en")] as const), String(count), (value) => {
         count = Number(value);
         chosen = -1;
-        begin(false);
+        again(false);
       }).element,
       slider(ui.perplexity, { min: 5, max: 60, step: 5, value: perplexity }, String, (value) => {
         perplexity = value;
-        begin(true);
+        again(true);
       }).element,
       h("p", { class: "hint" }, digits.small ? ui.small : ui.mnist),
     ),
@@ -316,7 +329,9 @@ async function main(kernels: Kernels): Promise<void> {
   addEventListener("handson-theme", () => {
     if (chosen >= 0) choose(chosen);
   });
-  begin(false);
+  layOut(false);
+  draw();
+  begin(loop, page);
 }
 
 start(main);

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { Random } from "../random";
 import { testKernels } from "../testing";
-import { affinities, type Affinities, agreement, calibrated, Layout } from "./tsne";
+import { affinities, type Affinities, agreement, calibrated, Layout, nearestAgrees } from "./tsne";
 
 const kernels = await testKernels();
 
@@ -72,4 +72,10 @@ test("heaps stay heaps on the map, and the divergence falls", () => {
   for (let i = 0; i < 300; i += 1) last = layout.step();
   expect(last).toBeLessThan(first / 2);
   expect(agreement(layout.y, labels)).toBe(1);
+});
+
+test("who has a neighbour of another kind is known", () => {
+  const y = Float32Array.from([0, 0, 1, 0, 9, 0, 10, 0, 10.5, 0]);
+  expect([...nearestAgrees(y, [1, 1, 1, 2, 2])]).toEqual([1, 1, 0, 1, 1]);
+  expect(agreement(y, [1, 1, 1, 2, 2])).toBeCloseTo(0.8);
 });

@@ -225,17 +225,22 @@ export class Layout {
   }
 }
 
-/** The share of points whose nearest on the map is of their own kind. */
-export function agreement(y: Float32Array, labels: ArrayLike<number>): number {
+/** For each point 1 where its nearest on the map is of its own kind, else 0. */
+export function nearestAgrees(y: Float32Array, labels: ArrayLike<number>): Uint8Array {
   const n = y.length / 2;
-  let same = 0;
+  const same = new Uint8Array(n);
   for (let i = 0; i < n; i += 1) {
     let [best, least] = [-1, Infinity];
     for (let j = 0; j < n; j += 1) {
       const d = (y[2 * i]! - y[2 * j]!) ** 2 + (y[2 * i + 1]! - y[2 * j + 1]!) ** 2;
       if (d < least && j !== i) [best, least] = [j, d];
     }
-    if (labels[best] === labels[i]) same += 1;
+    same[i] = labels[best] === labels[i] ? 1 : 0;
   }
-  return same / n;
+  return same;
+}
+
+/** The share of points whose nearest on the map is of their own kind. */
+export function agreement(y: Float32Array, labels: ArrayLike<number>): number {
+  return nearestAgrees(y, labels).reduce((sum, one) => sum + one, 0) / (y.length / 2);
 }

@@ -2,7 +2,7 @@ import "./style.css";
 import { BLUE } from "../../look/palette";
 import { Curves } from "../curves";
 import { button, figures, freshId, h, select, slider } from "../dom";
-import { frame, runButton, surface } from "../frame";
+import { begin, frame, runButton, surface } from "../frame";
 import type { Kernels } from "../kernels";
 import { Loop } from "../loop";
 import { type Activation, Net, type Spec, squareError } from "../net";
@@ -213,7 +213,7 @@ function main(kernels: Kernels): void {
     ),
   );
   build();
-  loop.start();
+  begin(loop, page);
   setInterval(() => loop.running && page.announce(`${ui.error} ${(100 * Math.sqrt(error)).toFixed(1)} %`), 15000);
 }
 

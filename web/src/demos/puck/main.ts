@@ -2,7 +2,7 @@ import "./style.css";
 import { BLUE, GREEN, ORANGE, SLATE, tone } from "../../look/palette";
 import { Curves } from "../curves";
 import { button, card, choices, figures, h, slider, toggle } from "../dom";
-import { frame, runButton, surface } from "../frame";
+import { begin, behind, frame, runButton, surface } from "../frame";
 import type { Kernels } from "../kernels";
 import { Loop } from "../loop";
 import { Random } from "../random";
@@ -107,6 +107,8 @@ function main(kernels: Kernels): void {
     disk(c, world, 0.03, size, BLUE, 1);
   }, "application");
   box.element.classList.add("square");
+  const table = behind(ui.where, [ui.thing, "x", "y"], () =>
+    ([[ui.puck, world], [ui.target, world.target], [ui.disk, world.disk]] as const).map(([name, { x, y }]) => [name, x.toFixed(2), y.toFixed(2)]));
 
   const curves = new Curves({ label: ui.curve, x: ui.steps, y: ui.reward }, [{ name: ui.learner, color: BLUE }, { name: ui.chance, color: SLATE, dash: [6, 5] }], { low: -1.25, high: 0, aspect: 2.2 });
   const numbers = figures({ reward: ui.reward, chance: ui.chance, ticks: ui.ticks, explores: ui.explores });
@@ -126,6 +128,7 @@ function main(kernels: Kernels): void {
       drawn = now;
       if (guesses) imagine();
       curves.redraw();
+      table.refresh();
       numbers.show("reward", Number.isNaN(mean) ? "–" : mean.toFixed(2).replace("-", "−"));
       numbers.show("chance", chance.toFixed(2).replace("-", "−"));
       numbers.show("ticks", ticks.toLocaleString("en"));
@@ -170,7 +173,7 @@ function main(kernels: Kernels): void {
     seed += 1;
     build();
   }), numbers.element);
-  page.view.append(box.element, h("p", { class: "hint" }, ui.hint));
+  page.view.append(box.element, h("p", { class: "hint" }, ui.hint), table.element);
   page.side.append(
     h("div", { class: "card" }, choices(ui.speed, [["1", ui.watch], ["10", ui.ten], ["Infinity", ui.fast]], "Infinity", (value) => (loop.limit = Number(value))).element),
     h("div", { class: "card" }, curves.element),
@@ -189,7 +192,7 @@ function main(kernels: Kernels): void {
     ),
   );
   build();
-  loop.start();
+  begin(loop, page);
   setInterval(() => loop.running && page.announce(`${ui.reward} ${mean.toFixed(2)}`), 15000);
 }
 

@@ -3,7 +3,7 @@ import { BLUE, BROWN, GREEN, ORANGE, PINK, SLATE, tone, VIOLET } from "../../loo
 import { Curves } from "../curves";
 import { feed, loadDigits, SIDE } from "../digits";
 import { button, card, figures, h, select, slider } from "../dom";
-import { frame, runButton, surface } from "../frame";
+import { begin, behind, frame, runButton, surface } from "../frame";
 import type { Kernels } from "../kernels";
 import { Loop } from "../loop";
 import { crossEntropy, Net } from "../net";
@@ -141,7 +141,7 @@ async function main(kernels: Kernels): Promise<void> {
   function rollOn(): void {
     const { slope } = LANDSCAPES[shape];
     for (const { name, rates, path } of racers) {
-      if (path.steps >= LONGEST || !(Math.hypot(path.at[0]!, path.at[1]!) < 4)) continue;
+      if (path.steps >= LONGEST || !isHere(path.at)) continue;
       path.steps += 1;
       RULES[name](path.at, Float32Array.from(slope(path.at[0]!, path.at[1]!)), path.m, path.v, rates.valley, path.steps);
       path.trail.push([path.at[0]!, path.at[1]!]);
@@ -197,6 +197,10 @@ async function main(kernels: Kernels): Promise<void> {
     c.stroke();
   }, "application");
   valley.element.classList.add("wide");
+  const table = behind(ui.where, [ui.trainer, ui.steps, "x", "y", ui.height], () => racers.map(({ name, path }) => {
+    const [x, y] = [path.at[0]!, path.at[1]!];
+    return [ui[name], String(path.steps), ...(isHere(path.at) ? [x, y, LANDSCAPES[shape].height(x, y)].map(signed) : [ui.away, "–", "–"])];
+  }));
   valley.element.addEventListener("pointerdown", (event) => {
     const { x, y } = valley.at(event);
     from = [(2 * x) / valley.width - 1, 1 - (2 * y) / valley.height];
@@ -219,6 +223,7 @@ async function main(kernels: Kernels): Promise<void> {
     frames += 1;
     if (loop.running && frames % 2 === 0) rollOn();
     valley.redraw();
+    table.refresh();
     const now = performance.now();
     if (loop.running && now - drawn < 120) return;
     drawn = now;
@@ -236,11 +241,12 @@ async function main(kernels: Kernels): Promise<void> {
     seed += 1;
     build();
   }), numbers.element);
-  page.view.append(card(ui.network, curves.element, h("p", { class: "hint" }, digits.small ? ui.small : ui.mnist)));
+  page.view.append(h("div", { class: "card" }, curves.element, h("p", { class: "hint" }, digits.small ? ui.small : ui.mnist)));
   page.side.append(
     card(
       ui.valley,
       valley.element,
+      table.element,
       h(
         "div",
         { class: "row under" },
@@ -258,9 +264,14 @@ async function main(kernels: Kernels): Promise<void> {
   );
   page.below.append(card(ui.trainers, h("div", { class: "lanes" }, ...lanes)));
   build();
-  loop.start();
+  begin(loop, page);
   setInterval(() => loop.running && page.announce(`${ui.loss}: ${curves.summary()}`), 20000);
 }
+
+/** Near enough to come back. */
+const isHere = (at: Float32Array): boolean => Math.hypot(at[0]!, at[1]!) < 4;
+
+const signed = (value: number): string => value.toFixed(3).replace("-", "−");
 
 const lanes: HTMLElement[] = [];
 

@@ -2,7 +2,7 @@ import "./style.css";
 import { BLUE, GREEN, ORANGE, tone } from "../../look/palette";
 import { Curves } from "../curves";
 import { button, card, choices, figures, h, select, slider } from "../dom";
-import { frame, runButton, surface } from "../frame";
+import { begin, behind, frame, runButton, surface } from "../frame";
 import type { Kernels } from "../kernels";
 import { Loop } from "../loop";
 import { type Activation, crossEntropy, Net, softmax, type Spec } from "../net";
@@ -69,11 +69,7 @@ function main(kernels: Kernels): void {
 
   function step(): void {
     if (!points.length) return;
-    const x = net.input.values;
-    points.forEach((point, i) => {
-      x[2 * i] = point.x;
-      x[2 * i + 1] = point.y;
-    });
+    show(points);
     net.forward(points.length);
     const result = crossEntropy(net, points.map((point) => point.kind), points.length);
     loss = result.loss;
@@ -82,6 +78,14 @@ function main(kernels: Kernels): void {
     optimiser.step();
     passes += 1;
     curves.add(0, passes, loss);
+  }
+
+  function show(these: readonly Point[]): void {
+    const x = net.input.values;
+    these.forEach((point, i) => {
+      x[2 * i] = point.x;
+      x[2 * i + 1] = point.y;
+    });
   }
 
   /** Everything the network answers over the square. */
@@ -141,6 +145,15 @@ function main(kernels: Kernels): void {
   }, "application");
   square.element.classList.add("square");
 
+  const table = behind(ui.points, [ui.number, ui.kind, "x", "y", ui.taken], () => {
+    show(points);
+    const p = net.forward(points.length);
+    return points.map(({ x, y, kind }, i) => {
+      const answers = p.subarray(KINDS * i, KINDS * (i + 1));
+      return [String(i + 1), ui.kinds[kind]!, signed(x), signed(y), ui.kinds[answers.indexOf(Math.max(...answers))]!];
+    });
+  });
+
   const curves = new Curves({ label: ui.curve, x: ui.passes, y: ui.loss }, [{ name: ui.loss, color: BLUE }], { log: true, legend: false, aspect: 2.8 });
   const numbers = figures({ loss: ui.loss, right: ui.right, passes: ui.epochs });
 
@@ -152,6 +165,7 @@ function main(kernels: Kernels): void {
     look();
     square.redraw();
     curves.redraw();
+    table.refresh();
     numbers.show("loss", Number.isNaN(loss) ? "–" : loss.toFixed(4));
     numbers.show("right", Number.isNaN(loss) ? "–" : `${(100 * right).toFixed(right === 1 ? 0 : 1)} %`);
     numbers.show("passes", passes.toLocaleString("en"));
@@ -161,7 +175,7 @@ function main(kernels: Kernels): void {
   loop.limit = 12; // so that one can watch the boundary move
 
   const told = ({ kind, x, y }: Point): string =>
-    [["{kind}", ui.kinds[kind]!], ["{number}", String(chosen + 1)], ["{count}", String(points.length)], ["{x}", x.toFixed(2)], ["{y}", y.toFixed(2)]]
+    [["{kind}", ui.kinds[kind]!], ["{number}", String(chosen + 1)], ["{count}", String(points.length)], ["{x}", signed(x)], ["{y}", signed(y)]]
       .reduce((text, [place, value]) => text.replace(place!, value!), ui.point);
 
   // Points, moved and made.
@@ -227,7 +241,7 @@ function main(kernels: Kernels): void {
     changed();
   });
 
-  page.view.append(square.element, h("p", { class: "hint" }, ui.hint));
+  page.view.append(square.element, h("p", { class: "hint" }, ui.hint), table.element);
   page.bar.append(runButton(loop, page.announce), button(ui.restart, () => {
     seed += 1;
     build();
@@ -262,9 +276,11 @@ function main(kernels: Kernels): void {
     h("div", { class: "card" }, choices(ui.click, [["0", ui.first], ["1", ui.second], ["2", ui.third], ["remove", ui.remove]], adds, (value) => (adds = value)).element),
   );
   build();
-  loop.start();
+  begin(loop, page);
   setInterval(() => loop.running && page.announce(`${ui.loss} ${loss.toFixed(3)}, ${ui.right} ${Math.round(100 * right)} %`), 15000);
 }
+
+const signed = (value: number): string => value.toFixed(2).replace("-", "−");
 
 /** A circle, a square or a triangle: kinds differ in more than their color. */
 function mark(c: CanvasRenderingContext2D, kind: number, x: number, y: number, size: number): void {
