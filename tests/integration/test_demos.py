@@ -1,42 +1,39 @@
-"""Each demo as a visitor opens it: by double-click, and from a host name on the LAN; it trains, says so, and asks nobody."""
+"""Each demo as a visitor opens it, in Chromium and Firefox: it trains, says so, and asks nobody for anything."""
 
 from __future__ import annotations
 
 import functools
 import json
+import os
 import shutil
+import subprocess
 import threading
-import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from handson.assets import Cache, fetch
+from handson.assets.manifest import read_manifest
+from handson.kit.demos import digits_script, packed_digits, with_digits
 from handson.kit.frontend import CHECKOUT, front_end
-from tests.integration.browser import Traffic, chromium, wait_until
+from tests.conftest import ROOT
+from tests.integration.test_page import PROGRAMS
 
-pytestmark = [pytest.mark.integration, pytest.mark.browser]
+pytestmark = [pytest.mark.integration, pytest.mark.browser, pytest.mark.timeout(600)]
 
 LARGEST = 2_000_000
-HOST = "room.test"
-
-LEARNS = {
-    "spirals": "number('loss') < 0.3",
-    "paint": "number('error') < 12",
-    "digits": "number('right') > 80",
-    "race": "number('loss') < 0.3",
-    "map": "number('same') > 80",
-    "grid": "number('worth') > 0.3",
-    "puck": "number('ticks') > 4000 && number('reward') < 0",
-}
-"""What its figures say when a demo has learned something."""
-
-_NUMBER = """
-const number = (name) => Number.parseFloat(
-  document.querySelector(`[data-figure="${name}"]`)?.textContent.replace(/,/g, '').replace('−', '-') ?? '');
-"""
+PLACES = [
+    ("chromium", "file"),
+    ("chromium", "class.lan"),
+    ("chromium", "localhost"),
+    ("firefox", "file"),
+    ("firefox", "localhost"),
+]
+"""By double-click; by plain http from a host name, which has the standing of one in the room; from this machine."""
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -44,124 +41,102 @@ class _Quiet(SimpleHTTPRequestHandler):
         pass
 
 
+class _Silent:
+    def begin(self, *_: object) -> None: ...
+    def at(self, *_: object) -> None: ...
+    def note(self, *_: object) -> None: ...
+
+
 @pytest.fixture(scope="module")
-def demos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built demos in a folder as one finds them on sticks."""
-    if shutil.which("npm") is None:
-        pytest.skip("no npm here: the demos cannot be built")
-    folder = tmp_path_factory.mktemp("stick") / "Übung am Gerät"
-    shutil.copytree(front_end() / "demos", folder)
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        pytest.skip("no Node.js with npm here: install them to build and drive the demos")
+    folder = tmp_path_factory.mktemp("stick")
+    shutil.copytree(front_end() / "demos", folder / "Übung am Gerät")
     return folder
 
 
 @pytest.fixture(scope="module")
-def lan(demos: Path) -> Iterator[str]:
-    """The address of a server that has the same standing as one in the room: plain http, a host name."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(demos)))
+def with_mnist(stick: Path) -> Path | None:
+    """The same demos with MNIST's digits, as `handson kit site` makes them; None where no mirror has these."""
+    mirror = Path(os.environ.get("HANDSON_MIRROR") or ROOT.parent / "shared" / "assets")
+    if not (mirror / "mnist").is_dir():
+        return None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HANDSON_MIRROR", str(mirror))
+        patch.setenv("HANDSON_CACHE", str(stick / "cache"))
+        chosen = read_manifest(ROOT / "assets.toml").select(["mnist"])
+        fetch(chosen, _Silent(), cache=(cache := Cache.default()))
+        files = {file.path: cache.path_of(file).read_bytes() for file in chosen["mnist"].files}
+    folder = stick / "with MNIST"
+    folder.mkdir()
+    (folder / "demo-digits.js").write_bytes(digits_script(packed_digits(files)))
+    for page in (stick / "Übung am Gerät").glob("*.html"):
+        (folder / page.name).write_bytes(with_digits(page.read_bytes(), "demo-digits.js"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def port(stick: Path) -> Iterator[int]:
+    """A plain web server of all that is in `stick`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(stick)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://{HOST}:{server.server_address[1]}/"
+    yield server.server_address[1]
     server.shutdown()
     server.server_close()
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    rules = f"--host-resolver-rules=MAP {HOST} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-    with chromium(tmp_path_factory.mktemp("browser"), rules) as made:
-        yield made
+def driven(
+    stick: Path, with_mnist: Path | None, port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, str], list[dict[str, Any]]]:
+    """What was tried in a browser at a place, and what came of it; each browser is started once for both kinds of digits."""
+
+    @functools.cache
+    def drive(browser: str, place: str) -> list[dict[str, Any]]:
+        program = next(filter(None, map(shutil.which, PROGRAMS[browser])), None)
+        if program is None:
+            pytest.skip(f"no {browser} here ({', '.join(PROGRAMS[browser])}): install it to drive the demos in it")
+        how = "all" if (browser, place) == PLACES[0] else "short"  # keys and colors are alike everywhere
+        folders = [stick / "Übung am Gerät", *([with_mnist] if with_mnist else [])]
+        root = stick.as_uri() if place == "file" else f"http://{place}:{port}"
+        first, *others = [f"{root}/{quote(folder.name)}/" for folder in folders]
+        out = str(tmp_path_factory.mktemp("seen"))
+        command = ["node", "tests/browser/demos.mjs", browser, program, first, out, how, *others]
+        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=500)
+        tried = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        print("\n".join(f"{one['ms']:6} ms  {one['what']}: {one['detail']}" for one in tried))
+        assert tried, done.stderr
+        return tried
+
+    return drive
 
 
-def open_demo(driver: Any, address: str, name: str) -> float:
-    """Open it and wait until it trains; milliseconds from opening to the first step."""
-    driver.get_log("browser")
-    driver.get(address)
-    return float(
-        wait_until(
-            lambda: driver.execute_script("return performance.getEntriesByName('training')[0]?.startTime"),
-            f"{name} to train",
-            seen=lambda: driver.find_element("tag name", "body").text[:200],
-        )
-    )
+def failures(tried: list[dict[str, Any]]) -> str:
+    return "\n".join(f"{one['what']}: {one['detail']}" for one in tried if not one["ok"])
 
 
-def figures(driver: Any) -> str:
-    return str(
-        driver.execute_script(
-            "return [...document.querySelectorAll('[data-figure]')].map(e => e.dataset.figure + ' ' + e.textContent).join(', ')"
-        )
-    )
+@pytest.mark.parametrize(("browser", "place"), PLACES)
+def test_every_demo_learns_and_asks_nobody(driven: Any, browser: str, place: str) -> None:
+    tried = [one for one in driven(browser, place) if "MNIST" not in one["what"]]
+    assert not failures(tried), failures(tried)
+    assert len(tried) == (31 if (browser, place) == PLACES[0] else 8)
 
 
-def complaints(driver: Any) -> list[str]:
-    return [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+@pytest.mark.parametrize(("browser", "place"), PLACES)
+def test_the_demos_of_digits_learn_from_mnist(driven: Any, with_mnist: Path | None, browser: str, place: str) -> None:
+    if with_mnist is None:
+        pytest.skip("no mirror of the assets that holds MNIST: set HANDSON_MIRROR to one")
+    tried = [one for one in driven(browser, place) if "MNIST" in one["what"]]
+    assert not failures(tried), failures(tried)
+    assert len(tried) == 3
 
 
-@pytest.mark.parametrize("name", LEARNS)
-def test_a_demo_opened_by_double_click_learns(driver: Any, demos: Path, name: str) -> None:
-    page = demos / f"{name}.html"
-    assert page.stat().st_size <= LARGEST
-    soon = open_demo(driver, page.as_uri(), name)
-    learned = f"{_NUMBER} return {LEARNS[name]}"
-    wait_until(lambda: driver.execute_script(learned), f"{name} to learn: {LEARNS[name]}", seen=lambda: figures(driver))
-    print(f"{name}: {page.stat().st_size / 1000:.0f} kB, trains after {soon:.0f} ms; {figures(driver)}")
-    assert complaints(driver) == []
-
-
-@pytest.mark.parametrize("name", LEARNS)
-def test_a_demo_from_a_host_in_the_room_learns_and_asks_nobody_else(driver: Any, lan: str, name: str) -> None:
-    traffic = Traffic(driver)
-    before = len(traffic.addresses)
-    soon = open_demo(driver, f"{lan}{name}.html", name)
-    learned = f"{_NUMBER} return {LEARNS[name]}"
-    wait_until(lambda: driver.execute_script(learned), f"{name} to learn: {LEARNS[name]}", seen=lambda: figures(driver))
-    print(f"{name}: trains after {soon:.0f} ms over http; {figures(driver)}")
-    asked = traffic.addresses[before:]
-    assert [urllib.parse.urlsplit(address).path for address in asked] == [f"/{name}.html"]
-    assert complaints(driver) == []
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", [*LEARNS, "index"])
-def test_a_demo_is_accessible(driver: Any, demos: Path, name: str, theme: str) -> None:
-    driver.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]}
-    )
-    driver.get((demos / f"{name}.html").as_uri())
-    wait_until(lambda: driver.find_elements("css selector", "#demo h1"), f"{name} to be drawn")
-    driver.execute_script((CHECKOUT / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
-    found = driver.execute_async_script("axe.run().then(arguments[0])")
-    serious = [
-        {"rule": one["id"], "where": [node["target"] for node in one["nodes"]][:3]}
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert serious == [], json.dumps(serious, indent=1)
-
-
-def test_a_point_is_moved_by_keyboard_and_a_digit_drawn_by_keys(driver: Any, demos: Path) -> None:
-    from selenium.webdriver.common.keys import Keys
-
-    open_demo(driver, (demos / "spirals.html").as_uri(), "spirals")
-    square = driver.find_element("css selector", "canvas[role=application]")
-    square.send_keys("n", Keys.ARROW_RIGHT)
-    wait_until(
-        lambda: "point 1 of 160" in driver.find_element("css selector", "[role=status]").text, "the point to be told"
-    )
-    open_demo(driver, (demos / "digits.html").as_uri(), "digits")
-    pad = driver.find_element("css selector", "canvas.pad")
-    pad.send_keys(" ", *[Keys.ARROW_DOWN] * 8)
-    wait_until(
-        lambda: "Looks like" in driver.find_element("css selector", "[role=status]").text, "the guess to be told"
-    )
-
-
-def test_the_page_goes_on_answering_while_it_trains(driver: Any, demos: Path) -> None:
-    open_demo(driver, (demos / "puck.html").as_uri(), "puck")
-    script = """
-    const done = arguments[0], times = [];
-    let last = performance.now();
-    const look = (now) => { times.push(now - last); last = now; times.length < 120 ? requestAnimationFrame(look) : done(times) };
-    requestAnimationFrame(look);"""
-    times = sorted(driver.execute_async_script(script))
-    print(f"frames while a puck learns: median {times[60]:.0f} ms, 95 % within {times[114]:.0f} ms")
-    assert times[60] < 200
+def test_a_demo_is_small(stick: Path, with_mnist: Path | None) -> None:
+    sizes = {page.name: page.stat().st_size for page in (stick / "Übung am Gerät").glob("*.html")}
+    print(", ".join(f"{name} {size / 1000:.0f} kB" for name, size in sorted(sizes.items())))
+    assert len(sizes) == 8
+    digits = (with_mnist / "demo-digits.js").stat().st_size if with_mnist else 0
+    print(f"MNIST's digits: {digits / 1000:.0f} kB")
+    assert max(sizes.values()) + digits <= LARGEST

@@ -174,7 +174,7 @@ ORIGINS = ("file", "lan", "localhost")
 def address_of(origin: str, page_site: Site, port: int) -> str:
     if origin == "file":
         return f"file://{quote(str(page_site.index))}"
-    return f"http://{'room.test' if origin == 'lan' else 'localhost'}:{port}/"
+    return f"http://{'class.lan' if origin == 'lan' else 'localhost'}:{port}/"
 
 
 @pytest.mark.parametrize("origin", ORIGINS)

@@ -97,7 +97,7 @@ export class Curves {
     const size = Math.abs(value);
     if (value < 0) return `−${this.worded(size, exact)}`;
     if (exact) return size > 0 && size < 0.001 ? size.toExponential() : String(size);
-    return size === 0 ? "0" : size >= 100 ? value.toFixed(0) : size >= 0.095 ? String(Number(value.toPrecision(2))) : size >= 0.00095 ? String(Number(value.toPrecision(1))) : value.toExponential(0);
+    return size === 0 ? "0" : size >= 100 ? value.toFixed(0) : size >= 0.095 ? String(Number(value.toPrecision(2))) : size >= 0.00095 ? String(Number(value.toPrecision(1))) : power(value);
   }
 
   private draw({ context: c, width, height }: Surface): void {
@@ -184,6 +184,13 @@ export class Curves {
     return lines;
   }
 }
+
+/** 0.0002 as 2·10⁻⁴. */
+function power(value: number): string {
+  const [digit, exponent] = value.toExponential(0).split("e");
+  return `${digit === "1" ? "" : `${digit}·`}10${[...exponent!].map((sign) => RAISED[sign] ?? "").join("")}`;
+}
+const RAISED: Record<string, string> = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
 function decades(least: number, most: number): number[] {
   const within = (factors: readonly number[]): number[] => {

@@ -37,6 +37,7 @@ export class Loop {
     cancelAnimationFrame(this.request);
     this.request = 0;
     for (const listener of this.listeners) listener(false);
+    this.draw();
   }
 
   toggle(): void {
@@ -67,6 +68,6 @@ export class Loop {
         break;
       }
     }
-    this.draw();
+    if (this.running) this.draw();
   };
 }

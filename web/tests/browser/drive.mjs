@@ -1,50 +1,14 @@
 // Drives the page as a learner does, in Chromium or Firefox; started by tests/integration/test_page.py.
 // node drive.mjs BROWSER PROGRAM ADDRESS OUT all|short: prints one JSON line for each thing tried, writes pictures to OUT.
-import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import puppeteer from "puppeteer-core";
+import * as common from "./opened.mjs";
+import { expect } from "./opened.mjs";
 
 const [browserName, program, address, out, how] = process.argv.slice(2);
-const HOST = "room.test"; // a name that is loopback here: to browsers it has the standing of a machine in the LAN
 const PATIENCE = 60_000;
-const CHROMIUM = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-  "--disable-sync", "--disable-dev-shm-usage", `--host-resolver-rules=MAP ${HOST} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost`,
-];
-const FIREFOX = { "network.dns.localDomains": HOST, "network.captive-portal-service.enabled": false, "network.connectivity-service.enabled": false };
-
-const browser = await puppeteer.launch({
-  browser: browserName === "firefox" ? "firefox" : "chrome", executablePath: program, headless: true, protocolTimeout: PATIENCE,
-  args: browserName === "firefox" ? [] : CHROMIUM, extraPrefsFirefox: FIREFOX,
-});
-const page = await browser.newPage();
-const outside = [];
-const troubles = [];
-page.on("request", (request) => { if (!isInside(request.url())) outside.push(request.url()); });
-page.on("pageerror", (error) => troubles.push(String(error?.message ?? error)));
-
-function isInside(url) {
-  if (/^(data|blob|about|file):/.test(url)) return true;
-  return new URL(url).origin === new URL(address).origin;
-}
-
-let failed = false;
-async function tried(what, act) {
-  const began = Date.now();
-  try {
-    const detail = await act();
-    console.log(JSON.stringify({ what, ok: true, ms: Date.now() - began, detail: detail ?? null }));
-  } catch (error) {
-    failed = true;
-    await page.screenshot({ path: join(out, "failed.png") }).catch(() => {});
-    console.log(JSON.stringify({ what, ok: false, ms: Date.now() - began, detail: String(error?.stack ?? error).slice(0, 1500) }));
-  }
-}
-
-function expect(condition, seen) {
-  if (!condition) throw new Error(`seen instead: ${typeof seen === "string" ? seen : JSON.stringify(seen)}`);
-}
+const { browser, page, outside, troubles } = await common.opened(browserName, program, address, PATIENCE);
+const { tried, failed } = common.trials(page, out);
 
 /** In the page: wait until `condition` (an expression) is true. */
 const until = (condition) => page.waitForFunction(`(() => { ${VIEW}; return ${condition}; })()`, { timeout: PATIENCE, polling: 50 });
@@ -55,16 +19,9 @@ const write = (cell, text) => act(`cells[${cell}].setText(${JSON.stringify(text)
 const runCell = (cell, text) => act(`${text === undefined ? "" : `cells[${cell}].setText(${JSON.stringify(text)});`} await view.enqueue([cells[${cell}]])`);
 const textOf = (cell) => look(`cells[${cell}].element.innerText`);
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-async function accessible() {
-  await page.evaluate(axe);
-  const found = await page.evaluate(`axe.run(document, { resultTypes: ["violations"] }).then((result) => result.violations
-    .filter((one) => one.impact === "serious" || one.impact === "critical")
-    .map((one) => one.id + ": " + one.nodes.slice(0, 3).map((node) => node.target + " " + node.failureSummary).join(" | ")))`);
-  expect(!found.length, found);
-}
-const dark = (on) => page.evaluate(`document.documentElement.dataset.theme = ${JSON.stringify(on ? "dark" : "light")}`);
-const wide = () => page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+const accessible = () => common.accessible(page);
+const dark = (on) => common.dark(page, on);
+const wide = () => common.tooWide(page);
 const shot = (name) => page.screenshot({ path: join(out, `${browserName}-${name}.png`) });
 
 await page.setViewport({ width: 1280, height: 900 });
@@ -267,4 +224,4 @@ await tried("nothing was asked for elsewhere, and the page made no mistake", () 
 });
 
 await browser.close();
-process.exit(failed ? 1 : 0);
+process.exit(failed() ? 1 : 0);

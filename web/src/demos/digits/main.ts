@@ -80,7 +80,7 @@ async function main(kernels: Kernels): Promise<void> {
     optimiser.step();
     steps += 1;
     loss = Number.isNaN(loss) ? result.loss : 0.95 * loss + 0.05 * result.loss;
-    losses.add(0, steps * BATCH, result.loss);
+    losses.add(0, steps * BATCH, loss);
     rights.add(0, steps * BATCH, (shareRight = 0.95 * (steps === 1 ? result.right / BATCH : shareRight) + 0.05 * (result.right / BATCH)));
   }
   let shareRight = 0;
@@ -109,7 +109,7 @@ async function main(kernels: Kernels): Promise<void> {
   }
 
   // What is shown.
-  const losses = new Curves({ label: ui.lossCurve, x: ui.x, y: ui.loss }, [{ name: ui.loss, color: BLUE }], { log: true, aspect: 2.6 });
+  const losses = new Curves({ label: ui.lossCurve, x: ui.x, y: ui.loss }, [{ name: ui.loss, color: BLUE }], { log: true, legend: false, aspect: 2.6 });
   const rights = new Curves({ label: ui.rightCurve, x: ui.x, y: ui.right }, [{ name: ui.train, color: BLUE, dash: [5, 4] }, { name: ui.test, color: ORANGE }], { percent: true, low: 0, high: 1, aspect: 2.6 });
   const numbers = figures({ right: ui.right, loss: ui.loss, seen: ui.seen });
 
@@ -123,7 +123,10 @@ async function main(kernels: Kernels): Promise<void> {
   let drawing: Uint8Array | null = null;
   const drawPad = pad(ui.pad, ui.here, () => {
     drawing = asDigit(drawPad.ink(), drawPad.side, digits.small);
-    if (drawing) chosen = drawing;
+    if (drawing) {
+      chosen = drawing;
+      name(`${ui.digit}: ${ui.yours}`);
+    }
     guess();
     look();
     clearTimeout(sayLater);
@@ -225,13 +228,16 @@ async function main(kernels: Kernels): Promise<void> {
       if (!mistake) return;
       paintInk(canvas, digits.images.subarray(mistake.at * SIDE * SIDE, (mistake.at + 1) * SIDE * SIDE), SIDE);
       const told = ui.isTaken.replace("{true}", String(digits.labels[mistake.at])).replace("{taken}", String(mistake.taken));
-      text.textContent = `${told}, ${Math.round(100 * mistake.sure)} %`;
+      text.textContent = `${told}, ${Math.round(100 * mistake.sure)}\u00a0%`;
     });
   }
   function pick(at: number): void {
     chosen = digits.images.subarray(at * SIDE * SIDE, (at + 1) * SIDE * SIDE);
+    name(`${ui.digit}: ${digits.labels[at]}`);
+    page.announce(picked.getAttribute("aria-label")!);
     look();
   }
+  const name = (text: string): void => picked.setAttribute("aria-label", text);
 
   let drawn = 0;
   function draw(): void {

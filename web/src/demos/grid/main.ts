@@ -7,7 +7,7 @@ import { Loop } from "../loop";
 import { Random } from "../random";
 import { rgb } from "../surface";
 import texts from "./demo.json";
-import { MOVES, Planner, Walker, World } from "./world";
+import { ARROWS, MOVES, Planner, Walker, World } from "./world";
 
 type Method = "policy" | "value" | "sarsa" | "q";
 type Tool = "wall" | "plus" | "minus" | "free" | "start";
@@ -27,7 +27,6 @@ const MAZE = [
 /** Sutton and Barto's cliff, with a fall that one survives. */
 const CLIFF = ["..........", "..........", "..........", "S--------+"];
 const WORLDS = { maze: MAZE, cliff: CLIFF };
-const ARROWS = ["↑", "→", "↓", "←"]; // as MOVES
 const REST = 40; // sweeps without a change until a planner rests
 
 function main(): void {
@@ -66,7 +65,7 @@ function main(): void {
     }
     if (method === "value") planner.iterateValues();
     else planner.iteratePolicy();
-    sweeps.add(0, planner.sweeps, Math.max(planner.change, 1e-6));
+    sweeps.add(0, planner.sweeps, planner.change);
     rested = planner.change < 1e-7 ? rested + 1 : 0;
     if (rested === REST) page.announce(ui.done);
     return rested < REST;
@@ -106,12 +105,15 @@ function main(): void {
       c.fillStyle = tone("--ink");
       if (cell.reward) {
         const large = world.isEnd(state);
-        c.font = `700 ${size * (large ? 0.34 : 0.24)}px ${FONT}`;
-        c.fillText(worded(cell.reward), large ? mx : x + size * 0.24, large ? my : y + size * 0.2);
+        c.font = `700 ${size * (large ? 0.34 : 0.22)}px ${FONT}`;
+        c.textAlign = large ? "center" : "left";
+        c.fillText(worded(cell.reward), large ? mx : x + size * 0.06, large ? my : y + size * 0.17);
       } else if (state === world.start) {
-        c.font = `600 ${size * 0.2}px ${FONT}`;
-        c.fillText(ui.start, x + size * 0.32, y + size * 0.15);
+        c.font = `600 ${size * 0.16}px ${FONT}`;
+        c.textAlign = "left";
+        c.fillText(ui.start, x + size * 0.05, y + size * 0.13);
       }
+      c.textAlign = "center";
       if (!world.isFree(state)) return;
       if (plans()) {
         if (size > 52) {

@@ -9,6 +9,7 @@ export interface Cell {
 
 /** Up, right, down, left. */
 export const MOVES = [[0, -1], [1, 0], [0, 1], [-1, 0]] as const;
+export const ARROWS = ["↑", "→", "↓", "←"] as const; // as MOVES
 const ACTIONS = 4;
 const MOST_STEPS = 2000; // of a walk
 

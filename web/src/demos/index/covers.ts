@@ -1,5 +1,6 @@
 /** A small drawing for each demo's card, in a space of 100 × 56. */
 import { BLUE, BROWN, FONT, GREEN, ORANGE, PALETTE, PINK, SLATE, tone, VIOLET } from "../../look/palette";
+import { ARROWS, Planner, World } from "../grid/world";
 import { picture } from "../paint/pictures";
 import { Random } from "../random";
 
@@ -72,26 +73,30 @@ const race: Draw = (c) => {
 const map: Draw = (c) => {
   const random = new Random(5);
   for (let heap = 0; heap < 9; heap += 1) {
-    const [x, y] = [14 + (heap % 3) * 36 + random.between(-7, 7), 11 + Math.floor(heap / 3) * 17 + random.between(-3, 3)];
-    for (let i = 0; i < 36; i += 1) dot(c, x + random.normal() * 3.4, y + random.normal() * 2.4, 0.75, PALETTE[heap % 6]!);
+    const [x, y] = [20 + (heap % 3) * 30 + random.between(-5, 5), 13 + Math.floor(heap / 3) * 15 + random.between(-2, 2)];
+    for (let i = 0; i < 36; i += 1) dot(c, x + random.normal() * 3, y + random.normal() * 2, 0.75, PALETTE[heap % 6]!);
   }
 };
 
 const grid: Draw = (c) => {
   const rows = ["...#....", ".#...##.", ".#.#.+#.", "...#...."];
-  rows.forEach((row, y) => [...row].forEach((sign, x) => {
-    const [left, top] = [10 + x * 10, 8 + y * 10];
-    c.globalAlpha = sign === "#" ? 0.7 : sign === "+" ? 0.9 : Math.max(0.06, 0.7 - 0.12 * (Math.abs(x - 5) + Math.abs(y - 2)));
-    c.fillStyle = sign === "#" ? SLATE : BLUE;
+  const world = World.drawn(rows);
+  const planner = new Planner(world, { discount: 0.85, slip: 0 });
+  for (let sweep = 0; sweep < 30; sweep += 1) planner.iterateValues();
+  world.cells.forEach(({ wall }, state) => {
+    const [left, top] = [10 + (state % world.width) * 10, 8 + Math.floor(state / world.width) * 10];
+    c.globalAlpha = wall ? 0.7 : world.isEnd(state) ? 0.9 : 0.7 * planner.values[state]!;
+    c.fillStyle = wall ? SLATE : BLUE;
     c.fillRect(left, top, 9.6, 9.6);
     c.globalAlpha = 1;
-    if (sign !== ".") return;
+    if (!world.isFree(state)) return;
     c.fillStyle = tone("--ink");
     c.font = `5px ${FONT}`;
     c.textAlign = "center";
     c.textBaseline = "middle";
-    c.fillText(x < 4 ? (y === 3 || (y && x === 2) ? "→" : "↑") : y < 2 ? "↓" : "←", left + 4.8, top + 5);
-  }));
+    const best = planner.policy.subarray(4 * state, 4 * state + 4);
+    c.fillText(ARROWS[best.indexOf(Math.max(...best))]!, left + 4.8, top + 5);
+  });
 };
 
 const puck: Draw = (c) => {

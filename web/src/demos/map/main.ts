@@ -91,6 +91,7 @@ async function main(kernels: Kernels): Promise<void> {
       if (next.done) {
         found = next.value;
         layout = new Layout(found, random, before);
+        if (chosen < 0) choose(0);
       } else share = next.value;
       return;
     }
@@ -167,7 +168,7 @@ async function main(kernels: Kernels): Promise<void> {
     const margin = 18;
     // The view follows the cloud smoothly.
     const scale = Math.min((across - 2 * margin) / (right - left || 1), (down - 2 * margin) / (bottom - top || 1));
-    const ease = layout!.steps < 2 ? 1 : 0.4;
+    const ease = layout!.steps < 2 || !loop.running ? 1 : 0.4;
     view = {
       scale: Math.min(scale, view.scale + ease * (scale - view.scale)), // nothing is cut off while the map grows
       x: view.x + ease * ((left + right) / 2 - view.x),
@@ -204,7 +205,7 @@ async function main(kernels: Kernels): Promise<void> {
   const nearOf = (i: number): number[] => [...found!.neighbours.subarray(i * found!.nearest, i * found!.nearest + 6)];
 
   const big = h("canvas", { class: "pixels big", role: "img", "aria-label": ui.this });
-  const what = h("p", { class: "what" }, ui.point);
+  const what = h("p", { class: "what" });
   const near = Array.from({ length: 6 }, () => h("canvas", { class: "pixels", "aria-hidden": "true" }));
   const nearText = h("p", { class: "hint" }, "");
   function choose(i: number, say = false): void {
@@ -300,7 +301,7 @@ async function main(kernels: Kernels): Promise<void> {
   const loop = new Loop(step, draw, 13);
 
   page.bar.append(runButton(loop, page.announce), button(ui.again, () => again(false)), numbers.element);
-  page.view.append(map.element, table.element);
+  page.view.append(map.element, h("p", { class: "hint" }, ui.hint), table.element);
   const legend = h("ul", { class: "legend", "aria-label": ui.legend }, ...COLORS.map((color, digit) => h("li", {}, h("span", { style: `background: ${color}` }), String(digit))));
   const sizes = [300, 600, 1000, 1797, 3000].filter((size) => size <= shown.length);
   page.side.append(

@@ -166,6 +166,7 @@ function main(kernels: Kernels): void {
     if (!move) return;
     event.preventDefault();
     world.target = { x: inside(world.target.x + 0.05 * move[0]!), y: inside(world.target.y + 0.05 * move[1]!) };
+    page.announce(`${ui.target} ${world.target.x.toFixed(2)}, ${world.target.y.toFixed(2)}`);
     if (!loop.running) draw();
   });
 
@@ -192,6 +193,10 @@ function main(kernels: Kernels): void {
     ),
   );
   build();
+  addEventListener("handson-theme", () => {
+    drawn = 0;
+    draw();
+  });
   begin(loop, page);
   setInterval(() => loop.running && page.announce(`${ui.reward} ${mean.toFixed(2)}`), 15000);
 }

@@ -54,7 +54,7 @@ async function main(kernels: Kernels): Promise<void> {
   let steps = 0;
   let turn = 0;
 
-  const curves = new Curves({ label: ui.curve, x: ui.x, y: ui.loss }, RACERS.map(([name, color, dash]) => ({ name: ui[name], color, dash })), { log: true, aspect: 2 });
+  const curves = new Curves({ label: ui.curve, x: ui.x, y: ui.loss }, RACERS.map(([name, color, dash]) => ({ name: ui[name], color, dash })), { log: true, aspect: 1.75 });
   const numbers = figures({ first: ui.first, loss: ui.loss, digits: ui.digits });
 
   const racers: Racer[] = RACERS.map(([name, color, , onNet, inValley]) => {
@@ -213,7 +213,7 @@ async function main(kernels: Kernels): Promise<void> {
     if (!move) return;
     event.preventDefault();
     from = [Math.max(-1, Math.min(1, from[0] + 0.1 * move[0]!)), Math.max(-1, Math.min(1, from[1] + 0.1 * move[1]!))];
-    page.announce(`${from[0].toFixed(1)}, ${from[1].toFixed(1)}`);
+    page.announce(`${from[0].toFixed(1)}, ${from[1].toFixed(1)}`.replaceAll("-", "−"));
     roll();
   });
 

@@ -166,7 +166,7 @@ function main(kernels: Kernels): void {
     square.redraw();
     curves.redraw();
     table.refresh();
-    numbers.show("loss", Number.isNaN(loss) ? "–" : loss.toFixed(4));
+    numbers.show("loss", Number.isNaN(loss) ? "–" : loss < 5e-5 ? "< 0.0001" : loss.toFixed(4));
     numbers.show("right", Number.isNaN(loss) ? "–" : `${(100 * right).toFixed(right === 1 ? 0 : 1)} %`);
     numbers.show("passes", passes.toLocaleString("en"));
   }
@@ -276,6 +276,10 @@ function main(kernels: Kernels): void {
     h("div", { class: "card" }, choices(ui.click, [["0", ui.first], ["1", ui.second], ["2", ui.third], ["remove", ui.remove]], adds, (value) => (adds = value)).element),
   );
   build();
+  addEventListener("handson-theme", () => {
+    drawn = 0;
+    draw();
+  });
   begin(loop, page);
   setInterval(() => loop.running && page.announce(`${ui.loss} ${loss.toFixed(3)}, ${ui.right} ${Math.round(100 * right)} %`), 15000);
 }
