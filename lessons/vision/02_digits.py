@@ -304,7 +304,7 @@ def step(answer):
     lab.expect(not torch.equal(found[0], start), "The weights do not move at all. Is there `optimizer.step()`, with the gradients of `backward()` still there?")
     lab.expect(
         not torch.allclose(found[-1], adding[-1]),
-        "`backward()` *adds* its gradients to those that are there already. After four steps you go in the direction of all four. "
+        "`backward()` adds its gradients to those that are there already. After four steps you go in the direction of all four. "
         "What clears them?",
     )
     lab.expect(torch.allclose(found[0], right[0]), "The very first step already goes elsewhere than `loss.backward()` and `optimizer.step()` lead.")

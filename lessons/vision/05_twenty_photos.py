@@ -57,7 +57,7 @@ lab.begin()
 # %%
 photos = lab.twenty("cats", "dogs")
 said = [photos.names[int(label)] for label in photos.labels]
-lab.show(list(photos.pictures), said, columns=10, width=84, title="All there is to learn from")
+lab.show(list(photos.pictures), said, columns=10, width=76, title="All there is to learn from")
 
 # %% [markdown]
 # ## One idea
@@ -96,7 +96,7 @@ one = seen[:, gap.argmax()]
 order = one.argsort()
 values = [f"{value:.2f}" for value in one[order]]
 title = f"Feature {gap.argmax()}, from little to much"
-lab.show(list(photos.pictures[order]), values, columns=10, width=84, title=title)
+lab.show(list(photos.pictures[order]), values, columns=10, width=76, title=title)
 
 # %% [markdown]
 # ## One small layer

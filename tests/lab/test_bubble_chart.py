@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 from math import pi
 
@@ -20,27 +21,36 @@ def drawn(figure: object) -> dict[str, dict[str, float]]:
 
 def test_area_and_not_radius_grows_with_the_size() -> None:
     rows = drawn(bubbles({"one": (1, 1, 25.0), "four": (2, 2, 100.0)}))
-    assert rows["four, 100"]["area"] == pytest.approx(4 * rows["one, 25"]["area"])
+    assert rows["four, 100"]["_area"] == pytest.approx(4 * rows["one, 25"]["_area"])
 
 
 def test_a_tiny_bubble_can_still_be_seen() -> None:
     rows = drawn(bubbles({"dust": (1, 1, 1e-9), "rock": (2, 2, 100.0)}))
-    assert min(row["area"] for row in rows.values()) >= pi * 4**2 - 1e-6
+    assert min(row["_area"] for row in rows.values()) >= pi * 4**2 - 1e-6
 
 
 def test_the_large_ones_lie_below_the_small_ones() -> None:
-    areas = [row["area"] for row in bubbles(NETWORKS).spec["data"]["values"]]
+    areas = [row["_area"] for row in bubbles(NETWORKS).spec["data"]["values"]]
     assert areas == sorted(areas, reverse=True)
 
 
-def test_texts_of_bubbles_that_lie_on_each_other_do_not() -> None:
+@pytest.mark.parametrize(("width", "letter"), [(720, style.LABEL), (270, style.SMALL - 1)], ids=["desk", "phone"])
+def test_texts_of_bubbles_that_lie_on_each_other_do_not(width: int, letter: int) -> None:
     figure = bubbles(NETWORKS, unit="MB", log_x=True, percent=True)
     texts = [layer["mark"] for layer in figure.spec["layer"][1:]]
     rows = [layer["data"]["values"][0] for layer in figure.spec["layer"][1:]]
-    high = style.LABEL * 1.3
+    high = letter * 1.3
+
+    def at(value: dict[str, str]) -> float:
+        """What Vega makes of `width < 480 ? a : b`."""
+        limit, narrow, wide = re.fullmatch(r"width < (\d+) \? (\S+) : (\S+)", value["expr"]).groups()  # type: ignore[union-attr]
+        return float(narrow if width < int(limit) else wide)
+
+    assert {at(mark["fontSize"]) for mark in texts} == {letter}
     boxes = [
         # Both light ones are at the same place, within a few pixels.
-        Box(mark["dx"], mark["dy"] - high / 2, mark["dx"] + len(row["text"]) * 8, mark["dy"] + high / 2)
+        Box(at(mark["dx"]), at(mark["dy"]) - high / 2, at(mark["dx"]) + len(row["text"]) * letter * 0.53,
+            at(mark["dy"]) + high / 2)
         for mark, row in zip(texts, rows, strict=True) if row["y"] == 0.575
     ]  # fmt: skip
     assert len(boxes) == 2

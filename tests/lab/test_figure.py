@@ -50,6 +50,13 @@ def test_a_figure_comes_with_its_alternative_as_text_and_needs_no_button(figure:
     assert json.loads(json.dumps(figure.spec)) == figure.spec
 
 
+def test_names_below_a_table_are_broken_after_commas() -> None:
+    drawn = heatmap([[0.1, 0.2]], ["a"], ["small, pruned", "large"], cell=200).svg()
+    assert ">small<" in drawn
+    assert ">pruned<" in drawn
+    assert ">large<" in drawn
+
+
 def test_lines_are_named_at_their_ends_and_not_in_a_legend() -> None:
     drawn = FIGURES["lines"].svg()
     assert ">training<" in drawn
@@ -84,10 +91,10 @@ def test_the_alternative_says_what_the_figure_shows() -> None:
 
 def test_in_a_confusion_matrix_mistakes_have_a_colour_and_a_scale_of_their_own() -> None:
     cells = {(c["row"], c["column"]): c for c in FIGURES["a confusion matrix"].spec["data"]["values"]}
-    assert cells["cat", "cat"]["color"] == style.BLUE
-    assert cells["cat", "dog"]["color"] == style.ORANGE
-    assert cells["cat", "dog"]["strength"] == 1
-    assert cells["dog", "cat"]["strength"] < 0.1
+    assert cells["cat", "cat"]["_color"] == style.BLUE
+    assert cells["cat", "dog"]["_color"] == style.ORANGE
+    assert cells["cat", "dog"]["_strength"] == 1
+    assert cells["dog", "cat"]["_strength"] < 0.1
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,27 @@ pytest.importorskip("torch", reason="PyTorch is not installed")
 from handson.lab import session
 
 
-@pytest.mark.parametrize(("speed", "steps"), [(2.0, 1000), (0.5, 1000), (0.25, 500), (0.01, 200)])
+@pytest.mark.parametrize(
+    ("speed", "steps", "said"), [(2.0, 1000, "2"), (0.5, 1000, "0.5"), (0.25, 500, "0.25"), (0.01, 200, "0.01")]
+)
 def test_trainings_shrink_with_the_laptops_speed_and_never_below_a_fifth(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], speed: float, steps: int
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], speed: float, steps: int, said: str
 ) -> None:
     monkeypatch.delenv("HANDSON_CHECK", raising=False)
     monkeypatch.setattr(session, "_steps_per_second", lambda: speed * session.REFERENCE_STEPS_PER_SECOND)
     session.begin()
     assert session.pace(1000) == steps
     told = capsys.readouterr().out
-    assert f"{speed:.1f} × the speed" in told
+    assert f"about {said} × the speed" in told
     assert ("made shorter" in told) == (steps < 1000)
+
+
+def test_one_thread_is_no_threads(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("HANDSON_CHECK", raising=False)
+    monkeypatch.setattr(session, "_steps_per_second", lambda: session.REFERENCE_STEPS_PER_SECOND)
+    monkeypatch.setattr(session.torch, "get_num_threads", lambda: 1)
+    session.begin()
+    assert "(1 thread)" in capsys.readouterr().out
 
 
 def test_a_check_shrinks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,12 @@ test("the numbers of a figure are a table", () => {
   expect([...table.querySelectorAll("td")].map((cell) => cell.textContent)).toEqual(["1", "0.1235", "2", "3"]);
 });
 
+test("what two layers draw of one row stands there once", () => {
+  const [a, b] = [{ x: 1, _color: "#111111" }, { x: 2, _color: "#222222" }];
+  const table = asTable({ data: { values: [a, b] }, layer: [{ mark: "circle" }, { data: { values: [a] }, mark: "text" }] })!;
+  expect([...table.querySelectorAll("th, td")].map((cell) => cell.textContent)).toEqual(["x", "1", "2"]);
+});
+
 test("a figure without numbers, or with a picture's worth of them, has no table", () => {
   expect(asTable({ mark: "rule" })).toBeNull();
   expect(asTable({ data: { values: Array.from({ length: 5000 }, (_, x) => ({ x })) } })).toBeNull();

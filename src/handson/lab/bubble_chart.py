@@ -14,6 +14,8 @@ from handson.lab.vegalite import Figure
 _LARGEST = 34.0
 _SMALLEST = 4.0
 """Radius in pixels."""
+_PHONE, _NARROW = 270, 480
+"""Pixels of a chart's width: on a phone, and up to where it is laid out as there."""
 _LETTER = 0.53
 """Width of a letter, of its height."""
 
@@ -74,22 +76,27 @@ def bubbles(
     radius = {name: max(_SMALLEST, _LARGEST * sqrt(size / most)) for name, (_, _, size) in rows.items()}
     place = {n: (width * across.position(x), height * (1 - up.position(y))) for n, (x, y, _) in rows.items()}
     written = {n: f"{n}, {number(size)}{f' {unit}' if unit else ''}" for n, (_, _, size) in rows.items()}
-    labels = _labels(place, radius, written, width)
+    labels = _labels(place, radius, written, width, style.LABEL)
+    on_phone = {n: (x * _PHONE / width, y) for n, (x, y) in place.items()}
+    narrow = _labels(on_phone, radius, written, _PHONE, style.SMALL - 1)
     drawn = [
-        {"x": rows[n][0], "y": rows[n][1], "area": pi * radius[n] ** 2, "text": written[n],
-         "color": style.ORANGE if n in strong else style.BLUE, "dx": labels[n][0], "dy": labels[n][1]}
+        {"x": rows[n][0], "y": rows[n][1], "_area": pi * radius[n] ** 2, "text": written[n],
+         "_color": style.ORANGE if n in strong else style.BLUE, "_name": n}
         for n in sorted(rows, key=lambda n: -radius[n])
     ]  # fmt: skip
     x_axis: dict[str, Any] = {"field": "x", "type": "quantitative", "axis": across.vega(x_label, upright=False)}
     y_axis: dict[str, Any] = {"field": "y", "type": "quantitative", "axis": up.vega(y_label), "scale": up.vega_scale()}
     x_axis["scale"] = across.vega_scale()
-    own_color = {"field": "color", "type": "nominal", "scale": None}
-    area = {"field": "area", "type": "quantitative", "scale": None, "legend": None}
+    own_color = {"field": "_color", "type": "nominal", "scale": None}
+    area = {"field": "_area", "type": "quantitative", "scale": None, "legend": None}
     layers: list[dict[str, Any]] = [
         {"mark": {"type": "circle", "opacity": 0.6, "stroke": style.INK, "strokeOpacity": 0.35, "strokeWidth": 1},
          "encoding": {"x": x_axis, "y": y_axis, "color": own_color, "size": area}},
         *({"data": {"values": [row]},
-           "mark": {"type": "text", "align": "left", "baseline": "middle", "dx": row["dx"], "dy": row["dy"]},
+           "mark": {"type": "text", "align": "left", "baseline": "middle",
+                    "fontSize": _by_width(style.SMALL - 1, style.LABEL),
+                    "dx": _by_width(narrow[str(row["_name"])][0], labels[str(row["_name"])][0]),
+                    "dy": _by_width(narrow[str(row["_name"])][1], labels[str(row["_name"])][1])},
            "encoding": {"x": x_axis, "y": y_axis, "text": {"field": "text"}}} for row in drawn),
     ]  # fmt: skip
     spec: dict[str, Any] = {"data": {"values": drawn}, "width": width, "height": height, "layer": layers}
@@ -101,8 +108,16 @@ def bubbles(
     return Figure(spec, alt or f"Bubbles{f' of {title}' if title else ''}: {said}.")
 
 
+def _by_width(narrow: float, wide: float) -> dict[str, str]:
+    return {"expr": f"width < {_NARROW} ? {narrow} : {wide}"}
+
+
 def _labels(
-    place: Mapping[str, tuple[float, float]], radius: Mapping[str, float], written: Mapping[str, str], width: float
+    place: Mapping[str, tuple[float, float]],
+    radius: Mapping[str, float],
+    written: Mapping[str, str],
+    width: float,
+    size: int,
 ) -> dict[str, tuple[float, float]]:
     """Where each text begins, seen from the middle of its bubble: beside, above or below it, where it covers least."""
     bubbles = {n: Box(x - radius[n], y - radius[n], x + radius[n], y + radius[n]) for n, (x, y) in place.items()}
@@ -110,7 +125,7 @@ def _labels(
     chosen: dict[str, tuple[float, float]] = {}
     for name in sorted(place, key=lambda n: -radius[n]):
         x, y = place[name]
-        r, long, high = radius[name], len(written[name]) * style.LABEL * _LETTER, style.LABEL * 1.3
+        r, long, high = radius[name], len(written[name]) * size * _LETTER, size * 1.3
         steps = [0.0, *(sign * k * high for k in (1, 2) for sign in (-1, 1))]
         options = [(r + 6, dy) for dy in steps] + [(-r - 6 - long, dy) for dy in steps]
         options += [(-long / 2, -r - high * 0.7), (-long / 2, r + high * 0.7)]

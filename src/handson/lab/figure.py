@@ -140,32 +140,34 @@ def heatmap(
     cell = cell or max(34, min(56, style.WIDTH // len(columns)))
     cells: list[dict[str, Any]] = [
         {"row": str(rows[i]), "column": str(columns[j]), "value": v, "text": number(v, percent=percent),
-         "right": confusion and i == j}
+         "_right": confusion and i == j}
         for i, row in enumerate(table) for j, v in enumerate(row)
     ]  # fmt: skip
-    most = {kind: max([abs(c["value"]) for c in cells if c["right"] == kind], default=0) or 1 for kind in (True, False)}
+    most = {
+        kind: max([abs(c["value"]) for c in cells if c["_right"] == kind], default=0) or 1 for kind in (True, False)
+    }
     for c in cells:
-        c["strength"] = round(0.06 + 0.94 * abs(c["value"]) / most[bool(c["right"])] if c["value"] else 0.03, 3)
-        c["color"] = style.BLUE if c["right"] or not confusion else style.ORANGE
-        c["ink"] = "#ffffff" if c["strength"] > 0.85 else style.INK
-        c["loud"] = 1 if c["value"] else 0.35
+        c["_strength"] = round(0.06 + 0.94 * abs(c["value"]) / most[bool(c["_right"])] if c["value"] else 0.03, 3)
+        c["_color"] = style.BLUE if c["_right"] or not confusion else style.ORANGE
+        c["_ink"] = "#ffffff" if c["_strength"] > 0.85 else style.INK
+        c["_loud"] = 1 if c["value"] else 0.35
         if not c["value"]:
-            c["color"] = style.INK
+            c["_color"] = style.INK
     on = {"ticks": False, "domain": False, "grid": False, "labelOpacity": 1, "labelAngle": 0}
     x = {"field": "column", "type": "nominal", "sort": None, "scale": {"padding": 0.04},
-         "axis": {**on, "orient": "bottom", "title": x_label or None}}  # fmt: skip
+         "axis": {**on, **_under(columns), "orient": "bottom", "title": x_label or None}}  # fmt: skip
     y = {"field": "row", "type": "nominal", "sort": None, "scale": {"padding": 0.04},
          "axis": {**on, "title": y_label or None, **(LEVEL_TITLE if y_label else {})}}  # fmt: skip
     longest = max(len(str(c["text"])) for c in cells)
     size = {"expr": f"max(9, min({style.LABEL}, width / {len(columns)} * 1.45 / {max(longest, 2)}))"}
     layers = [
         {"mark": {"type": "rect", "cornerRadius": 3},
-         "encoding": {"x": x, "y": y, "color": {"field": "color", "type": "nominal", "scale": None},
-                      "opacity": {"field": "strength", "type": "quantitative", "scale": None, "legend": None}}},
+         "encoding": {"x": x, "y": y, "color": {"field": "_color", "type": "nominal", "scale": None},
+                      "opacity": {"field": "_strength", "type": "quantitative", "scale": None, "legend": None}}},
         {"mark": {"type": "text", "fontSize": size},
          "encoding": {"x": x, "y": y, "text": {"field": "text"},
-                      "color": {"field": "ink", "type": "nominal", "scale": None},
-                      "opacity": {"field": "loud", "type": "quantitative", "scale": None, "legend": None}}},
+                      "color": {"field": "_ink", "type": "nominal", "scale": None},
+                      "opacity": {"field": "_loud", "type": "quantitative", "scale": None, "legend": None}}},
     ]  # fmt: skip
     spec = {
         "data": {"values": cells},
@@ -176,6 +178,18 @@ def heatmap(
     if title:
         spec["title"] = title
     return Figure(spec, alt or _table_alt(title, cells))
+
+
+def _under(names: Sequence[Any]) -> dict[str, Any]:
+    """Names below columns: broken after commas and, where a column is narrow, at blanks; none is wider than its own."""
+    wide = f"width / {len(names)}"
+    narrow = f"{wide} < {max(len(part) for name in names for part in str(name).split(', ')) * style.LABEL * 0.53:.0f}"
+    return {
+        "labelExpr": f"split(datum.label, {narrow} ? ' ' : ', ')",
+        "labelFontSize": {"expr": f"{narrow} ? {style.SMALL - 1} : {style.LABEL}"},
+        "labelLimit": {"expr": f"max(28, {wide} - 4)"},
+        "labelOverlap": False,
+    }
 
 
 def scatter(

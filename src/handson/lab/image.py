@@ -76,7 +76,7 @@ class Images(Still):
             f'<img src="{self.pictures[index].data_url()}" alt="{escape(self.alts[index])}" '
             f'style="display:block;width:100%;height:auto;margin:0;border-radius:4px{drawn}{ring}">'
         )
-        look = f"color:{style.ORANGE};font-weight:700" if strong else f"opacity:{0.85}"
+        look = "font-weight:700" if strong else "opacity:0.85"
         caption = self.captions[index]
         below = (
             f'<figcaption style="margin-top:6px;text-align:center;font-size:{style.LABEL}px;line-height:{_LINE}px;'
@@ -120,7 +120,7 @@ class Images(Still):
                 f'<rect x="{x - 3:.1f}" y="{y - 3:.1f}" width="{self.width + 6}" height="{high + 6:.1f}" rx="5" '
                 f'fill="none" stroke="{style.ORANGE}" stroke-width="3"/>'
             )
-        look = f'fill="{style.ORANGE}" font-weight="700"' if strong else 'fill-opacity="0.85"'
+        look = 'font-weight="700"' if strong else 'fill-opacity="0.85"'
         for n, line in enumerate(self._wrapped(index)):
             parts.append(
                 f'<text x="{x + self.width / 2:.1f}" y="{y + high + 6 + n * _LINE + 15:.1f}" text-anchor="middle" '

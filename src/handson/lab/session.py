@@ -7,6 +7,8 @@ import time
 
 import torch
 
+from handson.lab.style import number
+
 CHECK_VARIABLE = "HANDSON_CHECK"
 """Set by `handson check`: plan as on the reference laptop; budgets are held by CPU time, not by the clock."""
 SEED_VARIABLE = "HANDSON_SEED"
@@ -32,7 +34,8 @@ def begin() -> None:
         return
     _speed = _steps_per_second() / REFERENCE_STEPS_PER_SECOND
     cores = torch.get_num_threads()
-    line = f"This laptop trains at about {_speed:.1f} × the speed of our reference laptop ({cores} threads)."
+    threads = "1 thread" if cores == 1 else f"{cores} threads"
+    line = f"This laptop trains at about {number(_speed, digits=2)} × the speed of our reference laptop ({threads})."
     if _speed < _FAST_ENOUGH:
         line += f" The trainings are made shorter: about {100 * pace(1000) / 1000:.0f} % of the steps."
     print(line)

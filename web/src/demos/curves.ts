@@ -148,7 +148,12 @@ export class Curves {
       c.lineJoin = "round";
       c.setLineDash(series.dash ? [...series.dash] : []);
       c.beginPath();
-      ys.forEach((y, i) => (i ? c.lineTo(px(xs[i]!), py(y)) : c.moveTo(px(xs[i]!), py(y))));
+      let begun = false; // a zero has no place on a logarithmic axis: the line ends there
+      ys.forEach((y, i) => {
+        if (begun && (y > 0 || !log)) c.lineTo(px(xs[i]!), py(y));
+        else c.moveTo(px(xs[i]!), py(y));
+        begun = y > 0 || !log;
+      });
       c.stroke();
     });
     c.setLineDash([]);

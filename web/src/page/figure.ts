@@ -42,7 +42,7 @@ export function fitted(spec: Record<string, unknown>): Record<string, unknown> {
 
 /** All rows of numbers in a description, in a table; null where there are none, or pictures' worth of them. */
 export function asTable(spec: unknown): HTMLTableElement | null {
-  const rows = rowsIn(spec);
+  const rows = [...new Map(rowsIn(spec).map((row) => [JSON.stringify(row), row])).values()]; // a name beside a point has the point's row again
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((name) => !name.startsWith("_"));
   if (!rows.length || rows.length > MOST_ROWS * 20 || !names.length) return null;
   const step = Math.max(1, Math.ceil(rows.length / MOST_ROWS));

@@ -105,11 +105,11 @@ function main(): void {
       c.fillStyle = tone("--ink");
       if (cell.reward) {
         const large = world.isEnd(state);
-        c.font = `700 ${size * (large ? 0.34 : 0.22)}px ${FONT}`;
+        c.font = `700 ${large ? size * 0.34 : Math.max(11, size * 0.22)}px ${FONT}`;
         c.textAlign = large ? "center" : "left";
         c.fillText(worded(cell.reward), large ? mx : x + size * 0.06, large ? my : y + size * 0.17);
       } else if (state === world.start) {
-        c.font = `600 ${size * 0.16}px ${FONT}`;
+        c.font = `600 ${Math.max(10, size * 0.16)}px ${FONT}`;
         c.textAlign = "left";
         c.fillText(ui.start, x + size * 0.05, y + size * 0.13);
       }

@@ -182,7 +182,7 @@ function main(kernels: Kernels): void {
     h(
       "div",
       { class: "card controls" },
-      slider(ui.exploration, { min: 0, max: 0.5, step: 0.05, value: settings.exploration }, (value) => `${Math.round(100 * value)} %`, (value) => (settings.exploration = value)).element,
+      slider(ui.exploration, { min: 0, max: 0.5, step: 0.05, value: settings.exploration }, (value) => `${Math.round(100 * value)}\u00a0%`, (value) => (settings.exploration = value)).element,
       slider(ui.discount, { min: 0.5, max: 0.98, step: 0.01, value: settings.discount }, (value) => value.toFixed(2), (value) => (settings.discount = value)).element,
       toggle(ui.learning, learns, (value) => (learns = value)).element,
       toggle(ui.background, guesses, (value) => {
