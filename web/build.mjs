@@ -40,6 +40,16 @@ async function buildWorker() {
   writeFileSync(join(DIST, "python_stdlib.zip"), await compiledLibrary());
 }
 
+/** Pyodide as JupyterLite loads it, beside the same program; and the list of all its packages, with the version it is of. */
+function copyPyodide() {
+  const to = join(DIST, "pyodide");
+  mkdirSync(to);
+  for (const name of ["pyodide.mjs", "pyodide.asm.mjs", "python_stdlib.zip"]) cpSync(join("node_modules/pyodide", name), join(to, name));
+  const lock = JSON.parse(readFileSync("node_modules/pyodide/pyodide-lock.json", "utf8"));
+  lock.info.version = JSON.parse(readFileSync("node_modules/pyodide/package.json", "utf8")).version;
+  writeFileSync(join(to, "pyodide-lock.json"), JSON.stringify(lock));
+}
+
 /** Every package that is in the built files, with its licence's own words. */
 function writeNotices(metafiles) {
   const packages = new Set(metafiles.flatMap((metafile) => Object.keys(metafile.inputs)).map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]).filter(Boolean));
@@ -95,5 +105,6 @@ writeFileSync(join(DIST, "page.js"), page.script);
 writeFileSync(join(DIST, "page.css"), look + page.style);
 writeFileSync(join(DIST, "vega.js"), (await bundled("src/page/vega.ts")).script);
 await buildWorker();
+copyPyodide();
 await buildDemos(look);
 writeNotices(metafiles);

@@ -49,7 +49,7 @@ def test_the_lock_holds_what_pyproject_asks_for() -> None:
     extras = project["optional-dependencies"]
     wanted = {normalized(line) for line in [*project["dependencies"], *extras["laptop"]]}
     assert wanted | {"uv", "hatchling"} <= set(pins(LOCKS[0]))
-    assert wanted | {normalized(line) for line in extras["test"]} <= set(pins(LOCKS[1]))
+    assert wanted | {normalized(line) for line in extras["jupyterlite"] + extras["test"]} <= set(pins(LOCKS[1]))
 
 
 def test_both_locks_agree_on_every_version() -> None:

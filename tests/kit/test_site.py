@@ -22,22 +22,6 @@ from handson.workshop import read_workshop
 from tests.kit.test_packing import bytes_of
 
 
-@pytest.fixture
-def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A front end that is built already: a few bytes for each of its files."""
-    folder = tmp_path / "front"
-    (folder / "demos").mkdir(parents=True)
-    names = ("page.js", "page.css", "vega.js", "worker.js", "pyodide.asm.wasm", "python_stdlib.zip", "licences.txt")
-    for name in names:
-        (folder / name).write_text(f"/* {name} */")
-    (folder / "demos" / "spirals.html").write_text("<p>spirals")
-    (folder / "demos" / "index.html").write_text("<p>all demos")
-    demos = [{"name": "spirals", "title": "Spirals", "promise": "You bend a line."}]
-    (folder / "demos" / "demos.json").write_text(json.dumps(demos))
-    monkeypatch.setattr(site, "front_end", lambda say: folder)
-    return folder
-
-
 def content_of(index: Path) -> dict[str, object]:
     found = re.search(r'<script type="application/json" id="site">(.*?)</script>', index.read_text(encoding="utf-8"))
     assert found
@@ -173,8 +157,10 @@ def test_assets_are_packed_and_named_for_python(make_workshop: Make, tmp_path: P
 
 
 def test_the_modules_that_come_along_are_those_that_lessons_import() -> None:
-    with zipfile.ZipFile(io.BytesIO(site._own_modules(with_networks=False))) as archive:
+    modules = site._own_modules(with_networks=False)
+    with zipfile.ZipFile(io.BytesIO(site._zipped(modules))) as archive:
         names = archive.namelist()
+        assert archive.read("handson/errors.py") == modules["handson/errors.py"]
     assert {"handson/__init__.py", "handson/lab/__init__.py", "handson/page/session.py"} <= set(names)
     assert not [
         name
@@ -182,8 +168,7 @@ def test_the_modules_that_come_along_are_those_that_lessons_import() -> None:
         if name.startswith(("handson/cli", "handson/kit", "handson/lessons")) or name.endswith((".pyc", ".webp"))
     ]
     assert not [name for name in names if "/zoo/weights/" in name]
-    with zipfile.ZipFile(io.BytesIO(site._own_modules(with_networks=True))) as archive:
-        assert "handson/lab/zoo/weights/cifar-robust.safetensors" in archive.namelist()
+    assert "handson/lab/zoo/weights/cifar-robust.safetensors" in site._own_modules(with_networks=True)
 
 
 def test_the_card_of_an_animation_is_its_last_frame() -> None:

@@ -7,6 +7,7 @@ import json
 import math
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import torch
 
 from handson import lab
 from handson.lab import front, widgets
+from handson.lab.data import to_fetch
 from handson.lab.vegalite import VEGA_LITE_MIME
 
 
@@ -108,3 +110,36 @@ def test_a_new_python_calls_nothing_as_an_earlier_one_did() -> None:
     one, two = (subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout for _ in range(2))
     assert one
     assert one != two
+
+
+class _Handle:
+    def update(self, *_: object, **__: object) -> None: ...
+
+
+@pytest.mark.parametrize("drive", [True, False])
+def test_in_jupyterlite_a_saved_file_is_a_link_only_where_its_folder_cannot_be_seen(
+    drive: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shown: list[dict[str, Any]] = []
+    monkeypatch.setattr(front, "_send", None)
+    monkeypatch.setattr(front, "_in_kernel", lambda: True)
+    monkeypatch.setattr(front, "DRIVE", tmp_path if drive else tmp_path / "none")
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: shown.append(bundle) or _Handle())
+    front.hand_over("a<b.png", "image/png", b"+")
+    assert not shown, "an ordinary kernel"
+    monkeypatch.setattr(front.sys, "platform", "emscripten")
+    front.hand_over("a<b.png", "image/png", b"+")
+    assert len(shown) == (0 if drive else 1)
+    for bundle in shown:
+        href = "data:image/png;base64,Kw=="
+        assert bundle["text/html"] == f'<a download="a&lt;b.png" href="{href}">Save a&lt;b.png</a>'
+
+
+def test_there_is_no_terminal_in_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front, "_send", print)
+    assert front.in_browser()
+    monkeypatch.setattr(front, "_send", None)
+    assert not front.in_browser()
+    monkeypatch.setattr(front.sys, "platform", "emscripten")
+    assert front.in_browser()
+    assert to_fetch("`handson fetch mnist`") == ""

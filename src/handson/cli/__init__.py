@@ -22,7 +22,7 @@ from handson.cli.zoo import app as zoo_app
 from handson.errors import HandsonError
 
 if TYPE_CHECKING:
-    from handson.assets import Fetched
+    from handson.assets import Asset, Fetched
     from handson.lessons.catalog import Catalog
     from handson.lessons.check import Report
     from handson.lessons.contract import Data
@@ -173,12 +173,16 @@ def fetch(
     as_json: AsJson = False,
     workshop: WorkshopFolder = None,
 ) -> None:
-    """Download what the lessons use beyond their embedded data. HANDSON_MIRROR (a folder or URL) is asked first."""
+    """Download what the lessons use beyond their embedded data. HANDSON_MIRROR (a folder or URL) is asked first.
+
+    `pyodide` is NumPy, SciPy, pandas, scikit-learn, matplotlib and Pillow for the lesson page (kit site --with). That
+    its host has them under these addresses was not tried where handson is made.
+    """
     catalog = catalog_of(workshop)
     if not names and not everything:
         raise HandsonError(
             "Nothing was named to fetch.",
-            f"Name assets, or --all. There are: {', '.join(sorted(catalog.manifest.assets))}.",
+            f"Name assets, or --all. There are: {', '.join(sorted(catalog.manifest.assets))}, pyodide.",
         )
     _fetch(catalog, [*(catalog.manifest.needed() if everything else []), *(names or [])], as_json)
 
@@ -335,7 +339,18 @@ def _fetch_showing(catalog: Catalog, names: list[str], console: Console) -> list
     from handson.assets.progress import FetchProgress
 
     with FetchProgress(console) as progress:
-        return fetch_assets(catalog.manifest.select(names), progress)
+        return fetch_assets(_described(catalog, names), progress)
+
+
+def _described(catalog: Catalog, names: list[str]) -> dict[str, Asset]:
+    """The assets named: the workshop's, and Pyodide's packages, which no workshop describes."""
+    if "pyodide" not in names or "pyodide" in catalog.manifest.assets:
+        return catalog.manifest.select(names)
+    from handson.kit.frontend import front_end
+    from handson.kit.pyodide import asset_of, lock_of
+
+    others = catalog.manifest.select([name for name in names if name != "pyodide"])
+    return {**others, "pyodide": asset_of(lock_of(front_end()))}
 
 
 def _lessons_json(catalog: Catalog, absent: set[str]) -> dict[str, Any]:

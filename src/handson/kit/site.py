@@ -27,7 +27,9 @@ from handson.errors import HandsonError
 from handson.kit.carried import Carried, carried
 from handson.kit.demos import digits_script, packed_digits, with_digits
 from handson.kit.frontend import front_end
+from handson.kit.jupyterlite import PLACE, START, add_jupyterlite, refuse_without_tools
 from handson.kit.packing import Folder
+from handson.kit.pyodide import fetched_wheels, lock_of
 from handson.lab.places import INDEX
 from handson.lessons.catalog import Catalog
 from handson.lessons.records import read_record
@@ -73,17 +75,25 @@ def build_site(
     *,
     version: Version = "learner",
     take: Carried | None = None,
+    packages: Sequence[str] = (),
+    with_jupyterlite: bool = False,
     say: Say = lambda _: None,
 ) -> Site:
     """Build the site of a workshop in folder `to`, which must be new, empty, or an older site.
 
-    take: the assets to take along, if not all that were fetched (see `handson.kit.carried`). Raises HandsonError where
-    the folder holds something else, or the front end is missing.
+    take: the assets to take along, if not all that were fetched (see `handson.kit.carried`); packages: those of
+    Pyodide's own to take along (see `handson.kit.pyodide`); with_jupyterlite: build JupyterLite beside the page.
+    Raises HandsonError where the folder holds something else, the front end is missing, a package was not fetched, or
+    what builds JupyterLite is not installed.
     """
+    if with_jupyterlite:
+        refuse_without_tools()
     here = [lesson for lesson in catalog.lessons if "page" in lesson.contract.tiers]
     take = take or _all_that_was_fetched(here, catalog, say)
     files = {name: {f"{CACHE}/{path}": data for path, data in paths.items()} for name, paths in take.files.items()}
     front = front_end(say)
+    wheels = fetched_wheels(lock_of(front), packages) if packages else []
+    own = _own_modules(with_networks=_SPARES_OURS not in files)
     _make_room(to, catalog.workshop.name)
     folder = Folder(to)
     say("writing the page")
@@ -98,14 +108,19 @@ def build_site(
         "lessons": [_card(lesson, take.by_lesson.get(lesson.name, ()), folder) for lesson in catalog.lessons],
         "demos": list(_demos(front, folder, take.named("mnist"))),
         "resources": {name: folder.pack(name, (front / name).read_bytes()) for name in _PACKED}
-        | {"handson.zip": folder.pack("handson", _own_modules(with_networks=_SPARES_OURS not in files))}
+        | {"handson.zip": folder.pack("handson", _zipped(own))}
+        | {wheel.file: folder.pack(wheel.name, wheel.content) for wheel in wheels}
         | {resource: folder.pack(resource, content) for resource, content in _resources(files)}
         | {_resource_of(lesson): folder.pack(_resource_of(lesson), _content(lesson, version)) for lesson in here},
         "files": {asset: {path: f"{asset}-{n}" for n, path in enumerate(paths)} for asset, paths in files.items()},
-        "packages": ["handson.zip"],
+        "packages": ["handson.zip", *(wheel.file for wheel in wheels)],
         "texts": {f"{HOME}/{INDEX.as_posix()}": json.dumps(dict(take.index))},
         "environment": {"HANDSON_CACHE": CACHE, "HANDSON_BACKEND": "pocket"},
+        "jupyter": START if with_jupyterlite else "",
     }
+    if with_jupyterlite:
+        say("building JupyterLite")
+        add_jupyterlite(folder, catalog.workshop, here, version, front, own, take, wheels)
     folder.write("index.html", _html(site, front, folder))
     folder.write("licences.txt", (front / "licences.txt").read_bytes())
     _write_manifest(to, catalog.workshop.name, folder.manifest())
@@ -144,7 +159,7 @@ def _make_room(to: Path, workshop: str) -> None:
         for path in older or ():
             if (to / path).resolve().is_relative_to(to.resolve()) and (to / path).is_file():
                 (to / path).unlink()
-        for name in ("files", "demos") if older is not None else ():
+        for name in ("files", "demos", PLACE) if older is not None else ():
             shutil.rmtree(to / name, ignore_errors=True)
         to.mkdir(parents=True, exist_ok=True)
         if not os.access(to, os.W_OK):
@@ -272,8 +287,8 @@ def _demos(front: Path, folder: Folder, mnist: Mapping[str, bytes] | None) -> It
         yield {"title": demo["title"], "promise": demo["promise"], "path": path}
 
 
-def _own_modules(with_networks: bool) -> bytes:
-    """The zip of what lessons import of handson; always the same bytes for the same sources.
+def _own_modules(with_networks: bool) -> dict[str, bytes]:
+    """What lessons import of handson, by its path below site-packages.
 
     Its photos, which only a browser can read there, come as an asset; its small networks where no larger one comes.
     """
@@ -281,14 +296,22 @@ def _own_modules(with_networks: bool) -> bytes:
     chosen = [source / "__init__.py", source / "errors.py"]
     for room in _ROOMS:
         chosen += [file for file in (source / room).rglob("*") if file.is_file()]
+    modules = {}
+    for path in sorted(chosen):
+        name = f"handson/{path.relative_to(source).as_posix()}"
+        if "/zoo/weights/" in name and not with_networks:
+            continue
+        if not name.endswith(_LEFT_OUT) and "__pycache__" not in name:
+            modules[name] = path.read_bytes()
+    return modules
+
+
+def _zipped(modules: Mapping[str, bytes]) -> bytes:
+    """Always the same bytes for the same sources."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # the whole is compressed once, when it is packed
-        for path in sorted(chosen):
-            name = f"handson/{path.relative_to(source).as_posix()}"
-            if "/zoo/weights/" in name and not with_networks:
-                continue
-            if not name.endswith(_LEFT_OUT) and "__pycache__" not in name:
-                archive.writestr(zipfile.ZipInfo(name), path.read_bytes())
+        for name, content in modules.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
     return file.getvalue()
 
 

@@ -59,8 +59,8 @@ def files_in(index: Mapping[str, Any], name: str) -> dict[str, Path]:
 
 
 def to_fetch(how: str) -> str:
-    """How to fetch what is not here; nothing on the lesson page, which has no terminal."""
-    return "" if front.on_page() else how
+    """How to fetch what is not here; nothing in a browser, where there is no terminal."""
+    return "" if front.in_browser() else how
 
 
 def digits() -> Digits:

@@ -23,10 +23,14 @@ import math
 import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any, Protocol
 
 WIDGET_MIME = "application/vnd.handson.widget+json"
+
+DRIVE = Path("/drive")
+"""Where JupyterLite puts its files, if the browser lets Python have them (by a service worker: localhost and https)."""
 
 Bundle = Mapping[str, Any]
 """What is shown, in several forms: MIME type → text, or plain data for JSON; binary ones as base64."""
@@ -55,6 +59,11 @@ def use_page(send: Callable[[str], None]) -> None:
 def on_page() -> bool:
     """Whether this code runs in the lesson page."""
     return _send is not None
+
+
+def in_browser() -> bool:
+    """Whether Python itself is in a browser: on the lesson page, or in JupyterLite. There is no terminal there."""
+    return on_page() or sys.platform == "emscripten"
 
 
 def connected() -> bool:
@@ -89,11 +98,16 @@ def show(value: Any) -> None:
 def hand_over(name: str, mime: str, content: bytes, wanted: Mapping[str, Any] | None = None) -> None:
     """Give the page a file that the lesson saved, to be offered as a download; elsewhere it is in the folder already.
 
+    JupyterLite sees its folder only where it has a service worker (DRIVE); without one, the file is shown as a link.
     wanted: {"name", "mime", "width"} of the form to be made of it (see above), where it is not that already.
     """
     if on_page():
         message = {"type": "file", "name": name, "mime": mime, "data": base64.b64encode(content).decode("ascii")}
         _post({**message, "as": dict(wanted)} if wanted else message)
+    elif in_browser() and connected() and not DRIVE.is_dir():
+        link = f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
+        html = f'<a download="{escape(name)}" href="{link}">Save {escape(name)}</a>'
+        display({"text/html": html, "text/plain": f"{name}: {len(content):,} bytes"})
 
 
 def keep(path: Path, content: bytes) -> None:

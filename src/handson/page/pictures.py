@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from handson.lab.decoding import ppm
 from handson.lab.places import cache_dir
@@ -39,7 +40,13 @@ async def in_browser(content: bytes) -> Pixels:
     import js  # type: ignore[import-not-found,unused-ignore]
     from pyodide.ffi import to_js  # type: ignore[import-not-found,unused-ignore]
 
-    bitmap = await js.pictureByPage(to_js(content))  # web/src/worker/main.ts
+    return pixels_of(await js.pictureByPage(to_js(content)))  # web/src/worker/main.ts
+
+
+def pixels_of(bitmap: Any) -> Pixels:
+    """What is in the browser's ImageBitmap, which is closed."""
+    import js  # type: ignore[import-not-found,unused-ignore]
+
     width, height = int(bitmap.width), int(bitmap.height)
     canvas = js.OffscreenCanvas.new(width, height)
     context = canvas.getContext("2d")

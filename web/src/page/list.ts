@@ -21,7 +21,19 @@ export function drawList(site: Site): HTMLElement {
       h("h2", {}, TEXTS.demos), h("p", { class: "aside" }, TEXTS.demosPromise),
       h("ul", { class: "demos" }, ...site.demos.map((demo) => h("li", {}, h("a", { href: demo.path }, demo.title), h("p", {}, demo.promise)))),
     ),
+    site.jupyter !== "" && jupyter(site.jupyter),
     h("footer", { class: "imprint" }, `handson ${site.version}`),
+  );
+}
+
+/** The way to JupyterLite, which is made of modules and workers from files: pages opened from file:// can load neither. */
+function jupyter(path: string): HTMLElement {
+  const served = location.protocol !== "file:";
+  return h(
+    "section", {},
+    h("h2", {}, TEXTS.jupyter),
+    h("p", { class: "aside" }, served ? TEXTS.jupyterPromise : TEXTS.jupyterNoServer),
+    served && h("p", {}, h("a", { class: "to-jupyter", href: path }, TEXTS.jupyterOpen)),
   );
 }
 

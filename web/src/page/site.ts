@@ -31,6 +31,8 @@ export interface Site {
   agendas: { minutes: number; title: string; lessons: string[] }[];
   lessons: LessonCard[];
   demos: { title: string; promise: string; path: string }[];
+  /** Of JupyterLite beside the page; "" where it does not come along. */
+  jupyter: string;
   /** Files as scripts that hand over their content (see handson/kit/packing.py), in parts. */
   resources: Record<string, Part[]>;
   /** By asset: absolute path for Python → resource. */

@@ -1,0 +1,40 @@
+"""What JupyterLite's kernel does of ours before the first cell: the lessons' data are in place, photos are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from handson.lab.front import DRIVE
+from handson.lab.places import INDEX, cache_dir
+from handson.lab.png import Pixels
+from handson.page.pictures import pixels_of, read_pictures
+
+
+def begin() -> None:
+    """Called by IPython when it starts (`profile_default/startup` in the site's `handson_jupyter`)."""
+    from IPython import get_ipython
+
+    write_index(DRIVE if DRIVE.is_dir() else Path.cwd())
+    # The one step of a cell that may wait for the browser, which reads photos.
+    get_ipython().kernel.lite_transform_manager.line_transforms.append(_with_pictures)
+
+
+def write_index(folder: Path) -> None:
+    """Tell `handson.lab`, below `folder`, which of the data belong to which name."""
+    index = (cache_dir() / "index.json").read_text(encoding="utf-8")
+    path = folder / INDEX
+    if not path.is_file() or path.read_text(encoding="utf-8") != index:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(index, encoding="utf-8")
+
+
+async def _with_pictures(lines: list[str]) -> list[str]:
+    await read_pictures(_in_worker)
+    return lines
+
+
+async def _in_worker(content: bytes) -> Pixels:
+    import js  # type: ignore[import-not-found,unused-ignore]
+    from pyodide.ffi import to_js  # type: ignore[import-not-found,unused-ignore]
+
+    return pixels_of(await js.createImageBitmap(js.Blob.new(to_js([content]))))
