@@ -42,6 +42,14 @@ _KERNEL = ("piplite", "micropip", "ipykernel", "comm", "pyodide-kernel", "jedi",
 """What the kernel's worker would otherwise look for on a server, by its own names."""
 _STAND_INS = ("ipykernel", "widgetsnbextension", "jupyterlab-widgets")
 """What IPython's widgets ask for and do not need there; of the first, the kernel brings its own."""
+_TORCH = b"""\
+import sys
+
+from handson import pocket
+
+del sys.modules["torch"]  # pocket takes this module's place
+pocket.install()
+"""
 _EPOCH = "315532800"
 """1980, the first year that zip files and FAT know: the same site has the same bytes."""
 
@@ -104,7 +112,7 @@ def _own_wheels(modules: Mapping[str, bytes], take: Carried) -> list[Wheel]:
     data = {f"{_ASSETS}/{path}": content for files in take.files.values() for path, content in files.items()}
     own = {
         **modules,
-        "torch/__init__.py": b"from handson import pocket\n\npocket.install()  # takes this module's place\n",
+        "torch/__init__.py": _TORCH,
         f"{_SETTINGS}/profile_default/startup/00-handson.py": b"from handson.page.jupyter import begin\n\nbegin()\n",
     }
     index = {f"{_ASSETS}/index.json": json.dumps(dict(take.index)).encode()}
@@ -175,6 +183,8 @@ def _write_settings(source: Path, workshop: Workshop, python: str, wheels: Seque
     page = {"appName": workshop.title, **storage, **plugins}
     settings = {"jupyter-lite-schema-version": 0, "jupyter-config-data": page}
     (source / "jupyter-lite.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+    browser = {"@jupyterlab/filebrowser-extension:browser": {"showLastModifiedColumn": False}}  # all are of _EPOCH
+    (source / "overrides.json").write_text(json.dumps(browser) + "\n", encoding="utf-8")
 
 
 def _build(source: Path, built: Path) -> None:

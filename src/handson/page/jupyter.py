@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+from handson.lab.exercises import NotYet
 from handson.lab.front import DRIVE
 from handson.lab.places import INDEX, cache_dir
 from handson.lab.png import Pixels
@@ -14,9 +16,11 @@ def begin() -> None:
     """Called by IPython when it starts (`profile_default/startup` in the site's `handson_jupyter`)."""
     from IPython import get_ipython
 
+    shell = get_ipython()
     write_index(DRIVE if DRIVE.is_dir() else Path.cwd())
     # The one step of a cell that may wait for the browser, which reads photos.
-    get_ipython().kernel.lite_transform_manager.line_transforms.append(_with_pictures)
+    shell.kernel.lite_transform_manager.line_transforms.append(_with_pictures)
+    shell.set_custom_exc((NotYet,), _say_not_yet)
 
 
 def write_index(folder: Path) -> None:
@@ -26,6 +30,12 @@ def write_index(folder: Path) -> None:
     if not path.is_file() or path.read_text(encoding="utf-8") != index:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(index, encoding="utf-8")
+
+
+def _say_not_yet(_shell: object, _kind: object, error: NotYet, *_: object, **__: object) -> None:
+    """Show it as elsewhere, and let "Run All Cells" go on: JupyterLite's kernels end that at any error, whatever the
+    cell's tags say (`raises-exception`, an exercise that is open)."""
+    print("\n".join(error._render_traceback_()), file=sys.stderr)
 
 
 async def _with_pictures(lines: list[str]) -> list[str]:
