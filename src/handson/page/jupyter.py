@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from handson.lab.exercises import NotYet
 from handson.lab.front import DRIVE
@@ -21,6 +22,33 @@ def begin() -> None:
     # The one step of a cell that may wait for the browser, which reads photos.
     shell.kernel.lite_transform_manager.line_transforms.append(_with_pictures)
     shell.set_custom_exc((NotYet,), _say_not_yet)
+    _keep_nulls(shell)
+
+
+def _keep_nulls(shell: Any) -> None:
+    """What is shown keeps its nulls: the kernel makes `undefined` of None, and a figure without its `"scale": null` is
+    another one, over which Vega never ends."""
+    from pyodide.ffi import jsnull  # type: ignore[import-not-found,unused-ignore]
+
+    publish, write = shell.display_pub.publish, shell.displayhook.write_format_data
+
+    def published(data: Any, *more: Any, **named: Any) -> None:
+        publish(with_nulls(data, jsnull), *more, **named)
+
+    def written(forms: Any, *more: Any, **named: Any) -> None:
+        write(forms, *more, **named)
+        shell.displayhook.data = with_nulls(shell.displayhook.data, jsnull)
+
+    shell.display_pub.publish, shell.displayhook.write_format_data = published, written
+
+
+def with_nulls(value: Any, null: object) -> Any:
+    """Plain data with `null` in the place of every None."""
+    if isinstance(value, dict):
+        return {key: with_nulls(inner, null) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [with_nulls(inner, null) for inner in value]
+    return null if value is None else value
 
 
 def write_index(folder: Path) -> None:
