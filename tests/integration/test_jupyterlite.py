@@ -40,11 +40,14 @@ for step in lab.Live(5):
 print(torch.__name__, "learns" if losses[-1] < losses[0] else losses)
 
 # %%
+lab.bars({"one": 1.0, "two": 2.0}, title="Bars")
+
+# %%
 from pathlib import Path
 lab.save_picture("sum.png", photo)
 print("saved to the files on the left:", Path("/drive/pictures/sum.png").is_file())
 """
-CELLS = 8
+CELLS = 9
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +92,8 @@ def test_a_lessons_notebook_trains_there(host: str, port: int, tmp_path: Path) -
         assert "2 and 2 make 4." in said, "the exercise is open, and the cells behind it ran"
         assert "Photo: a tabby cat." in said, "the browser read the JPEG"
         assert "handson.pocket learns" in said
-        wait_until(lambda: page.texts(".vega-embed svg text"), "the figure")
-        assert "y" not in page.texts(".vega-embed svg text"), "an axis whose title is null has none"
+        wait_until(lambda: "Bars" in page.texts(".vega-embed svg text"), "the figures")
+        assert "value" not in page.texts(".vega-embed svg text"), "an axis whose title is null has none"
         secure = host == "127.0.0.1"
         assert f"saved to the files on the left: {secure}" in said
         assert len(page.all('a[download="sum.png"]')) == (0 if secure else 1)
