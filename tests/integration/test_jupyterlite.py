@@ -18,6 +18,8 @@ from PIL import Image
 from handson.kit.carried import Carried
 from handson.kit.jupyterlite import START, missing_tools
 from handson.kit.site import Site, build_site
+from handson.kit.wheels import made_wheel
+from handson.pocket import native
 from tests.integration.browser import NotebookPage, chromium, wait_until
 from tests.integration.test_page import LESSON, catalog_in
 
@@ -40,6 +42,10 @@ for step in lab.Live(5):
 print(torch.__name__, "learns" if losses[-1] < losses[0] else losses)
 
 # %%
+import numpy
+print("numpy is", numpy.array((1, 2)), numpy.library._name.rpartition("/")[2])
+
+# %%
 lab.bars({"one": 1.0, "two": 2.0}, title="Bars")
 
 # %%
@@ -47,12 +53,19 @@ from pathlib import Path
 lab.save_picture("sum.png", photo)
 print("saved to the files on the left:", Path("/drive/pictures/sum.png").is_file())
 """
-CELLS = 9
+CELLS = 10
+SIDE = Path(native.__file__).parent / "built" / "pocket.side.wasm"
+_NUMPY = b"""\
+import ctypes, pathlib
+library = ctypes.CDLL(str(pathlib.Path(__file__).with_name("core.so")))
+array = list
+"""
+"""With a compiled module, as the real one has many."""
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """Of one lesson whose cat is a JPEG, which the browser has to read."""
+    """Of one lesson whose cat is a JPEG, which the browser has to read, with a package that is NumPy by name only."""
     if missing := missing_tools():
         pytest.skip(f"{', '.join(missing)} is not installed: pip install 'handson[jupyterlite]'")
     if shutil.which("node") is None or shutil.which("npm") is None:
@@ -64,8 +77,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     index = {"cat": {"files": {"cats/cat.jpg": {"sha256": digest, "bytes": 0}}, "fetch": ""}}
     place = f"assets/sha256/{digest[:2]}/{digest}"
     take = Carried({"cat": {place: jpeg.getvalue()}}, index, {"add": ("cat",)})
+    packed = made_wheel(
+        "numpy", "9.0", {"numpy/__init__.py": _NUMPY, "numpy/core.so": SIDE.read_bytes()}, imports=("numpy",)
+    )
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr("handson.kit.site.fetched_wheels", lambda *_: [packed])
     lesson = LESSON[: LESSON.index("# %%\nfrom handson.lab import front")] + _TRAINS
-    return build_site(catalog_in(folder / "workshop", lesson), folder / "site", take=take, with_jupyterlite=True)
+    catalog = catalog_in(folder / "workshop", lesson)
+    try:
+        return build_site(catalog, folder / "site", take=take, packages=["numpy"], with_jupyterlite=True)
+    finally:
+        monkeypatch.undo()
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
@@ -92,6 +114,7 @@ def test_a_lessons_notebook_trains_there(host: str, port: int, tmp_path: Path) -
         assert "2 and 2 make 4." in said, "the exercise is open, and the cells behind it ran"
         assert "Photo: a tabby cat." in said, "the browser read the JPEG"
         assert "handson.pocket learns" in said
+        assert "numpy is [1, 2] core.so" in said
         wait_until(lambda: "Bars" in page.texts(".vega-embed svg text"), "the figures")
         assert "value" not in page.texts(".vega-embed svg text"), "an axis whose title is null has none"
         secure = host == "127.0.0.1"
@@ -105,6 +128,17 @@ def test_a_lessons_notebook_trains_there(host: str, port: int, tmp_path: Path) -
         page.all("#handson-note button")[0].click()
         wait_until(lambda: page.all("#main")[0].rect["y"] == 0, "JupyterLab to have the note's place")
         assert {address.split("/")[2] for address in page.traffic.addresses} == {f"{host}:{port}"}
+
+
+def test_the_page_has_its_packages_too_opened_by_double_click(site: Site, tmp_path: Path) -> None:
+    with chromium(tmp_path) as driver:
+        driver.get(f"{site.index.as_uri()}#/add")
+        cells = "const cells = window.handson?.view?.cells ?? [];"
+        wait_until(lambda: driver.execute_script(f"{cells} return cells.length"), "the lesson")
+        script = f"{cells} handson.view.enqueue(cells).then(...[...arguments].slice(-1))"
+        driver.execute_async_script(script)
+        said = driver.execute_script(f"{cells} return cells.map((cell) => cell.outputs.element.innerText)")
+        assert "numpy is [1, 2] core.so" in " ".join(said), said
 
 
 def test_in_a_page_opened_by_double_click_it_says_that_it_needs_a_server(site: Site, tmp_path: Path) -> None:
