@@ -186,7 +186,12 @@ static void F(correlate_mixed)(i64 images, i64 distance, i64 m, i64 k, const REA
   F(unmix)(images, m, t, out, t->out, distance);
 }
 
+#include "winograd.h"
+
 API i64 F(hp_conv2d_forward_work)(const hp_conv *d) {
+#if LANES == 4 && WIDE == 4
+  if (F(pays)(d)) return F(winograd_work)(d);
+#endif
   planes_shape g = shape_of_planes(d);
   i64 image = g.cg * g.phases * g.plane + SLACK, numbers = d->oc * g.k;
   if (F(mixes)(d, &g)) numbers += (2 * image + g.og * d->oh * d->ow) * WIDE;
@@ -196,6 +201,12 @@ API i64 F(hp_conv2d_forward_work)(const hp_conv *d) {
 
 API void F(hp_conv2d_forward)(const hp_conv *d, const REAL *x, const REAL *weight, const REAL *bias, REAL *y, void *work) {
   if (d->n <= 0 || d->oh <= 0 || d->ow <= 0 || d->oc <= 0) return;
+#if LANES == 4 && WIDE == 4
+  if (F(pays)(d)) {
+    F(winograd)(d, 0, x, weight, bias, y, work);
+    return;
+  }
+#endif
   planes_shape g = shape_of_planes(d);
   char *free = (char *)work;
   const i64 mixes = F(mixes)(d, &g), size = g.cg * g.phases * g.plane + SLACK;
@@ -228,6 +239,10 @@ API void F(hp_conv2d_forward)(const hp_conv *d, const REAL *x, const REAL *weigh
 INLINE i64 F(gradient_planes)(const planes_shape *g) { return g->og * (g->reach + g->plane) + SLACK; }
 
 API i64 F(hp_conv2d_backward_input_work)(const hp_conv *d) {
+#if LANES == 4 && WIDE == 4
+  hp_conv back;
+  if (F(pays_backward)(d, &back)) return F(winograd_work)(&back);
+#endif
   planes_shape g = shape_of_planes(d);
   i64 vectors = g.height * ((g.pitch + WIDE - 1) / WIDE);
   i64 numbers = d->oc * g.k;
@@ -271,6 +286,13 @@ static i64 F(phase_weights)(const hp_conv *d, const planes_shape *g, const REAL 
 /* gx from gy. The sum over the output's channels is that of a transposed convolution, which this is as well. */
 API void F(hp_conv2d_backward_input)(const hp_conv *d, const REAL *gy, const REAL *weight, REAL *gx, void *work) {
   if (d->n <= 0) return;
+#if LANES == 4 && WIDE == 4
+  hp_conv back;
+  if (F(pays_backward)(d, &back)) {
+    F(winograd)(&back, 1, gy, weight, 0, gx, work);
+    return;
+  }
+#endif
   planes_shape g = shape_of_planes(d);
   char *free = (char *)work;
   const i64 mixes = F(mixes)(d, &g), size = F(gradient_planes)(&g);
