@@ -48,6 +48,13 @@ enum { DT_BOOL, DT_U8, DT_I32, DT_I64, DT_F32, DT_F64 };
 #define LANES 4
 #endif
 
+/* Whether winograd.h is used: where vectors are short, but not on ARM, where nobody has measured it. */
+#if LANES == 4 && !defined(__aarch64__)
+#define WINOGRAD 1
+#else
+#define WINOGRAD 0
+#endif
+
 /* Iterations that touch the same index only, or none in common: vectorise without asking. */
 #if defined(__clang__)
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")

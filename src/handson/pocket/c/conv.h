@@ -189,7 +189,7 @@ static void F(correlate_mixed)(i64 images, i64 distance, i64 m, i64 k, const REA
 #include "winograd.h"
 
 API i64 F(hp_conv2d_forward_work)(const hp_conv *d) {
-#if LANES == 4 && WIDE == 4
+#if WINOGRAD && WIDE == 4
   if (F(pays)(d)) return F(winograd_work)(d);
 #endif
   planes_shape g = shape_of_planes(d);
@@ -201,7 +201,7 @@ API i64 F(hp_conv2d_forward_work)(const hp_conv *d) {
 
 API void F(hp_conv2d_forward)(const hp_conv *d, const REAL *x, const REAL *weight, const REAL *bias, REAL *y, void *work) {
   if (d->n <= 0 || d->oh <= 0 || d->ow <= 0 || d->oc <= 0) return;
-#if LANES == 4 && WIDE == 4
+#if WINOGRAD && WIDE == 4
   if (F(pays)(d)) {
     F(winograd)(d, 0, x, weight, bias, y, work);
     return;
@@ -239,7 +239,7 @@ API void F(hp_conv2d_forward)(const hp_conv *d, const REAL *x, const REAL *weigh
 INLINE i64 F(gradient_planes)(const planes_shape *g) { return g->og * (g->reach + g->plane) + SLACK; }
 
 API i64 F(hp_conv2d_backward_input_work)(const hp_conv *d) {
-#if LANES == 4 && WIDE == 4
+#if WINOGRAD && WIDE == 4
   hp_conv back;
   if (F(pays_backward)(d, &back)) return F(winograd_work)(&back);
 #endif
@@ -286,7 +286,7 @@ static i64 F(phase_weights)(const hp_conv *d, const planes_shape *g, const REAL 
 /* gx from gy. The sum over the output's channels is that of a transposed convolution, which this is as well. */
 API void F(hp_conv2d_backward_input)(const hp_conv *d, const REAL *gy, const REAL *weight, REAL *gx, void *work) {
   if (d->n <= 0) return;
-#if LANES == 4 && WIDE == 4
+#if WINOGRAD && WIDE == 4
   hp_conv back;
   if (F(pays_backward)(d, &back)) {
     F(winograd)(&back, 1, gy, weight, 0, gx, work);
