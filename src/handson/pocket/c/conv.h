@@ -190,7 +190,7 @@ static void F(correlate_mixed)(i64 images, i64 distance, i64 m, i64 k, const REA
 
 API i64 F(hp_conv2d_forward_work)(const hp_conv *d) {
 #if WINOGRAD && WIDE == 4
-  if (F(pays)(d)) return F(winograd_work)(d);
+  if (F(pays)(d, 0)) return F(winograd_work)(d);
 #endif
   planes_shape g = shape_of_planes(d);
   i64 image = g.cg * g.phases * g.plane + SLACK, numbers = d->oc * g.k;
@@ -202,7 +202,7 @@ API i64 F(hp_conv2d_forward_work)(const hp_conv *d) {
 API void F(hp_conv2d_forward)(const hp_conv *d, const REAL *x, const REAL *weight, const REAL *bias, REAL *y, void *work) {
   if (d->n <= 0 || d->oh <= 0 || d->ow <= 0 || d->oc <= 0) return;
 #if WINOGRAD && WIDE == 4
-  if (F(pays)(d)) {
+  if (F(pays)(d, 0)) {
     F(winograd)(d, 0, x, weight, bias, y, work);
     return;
   }

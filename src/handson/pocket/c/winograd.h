@@ -36,14 +36,15 @@ static F(tiling) F(tiling_of)(const hp_conv *d) {
 }
 
 /* Whether this way takes less time than that by taps. The numbers are those of wasm on one x86-64 processor. */
-NOINLINE i64 F(pays)(const hp_conv *d) {
+NOINLINE i64 F(pays)(const hp_conv *d, i64 turned) {
   if (d->kh != 3 || d->kw != 3 || d->sh != 1 || d->sw != 1 || d->dh != 1 || d->dw != 1 || d->groups != 1) return 0;
   if (d->n <= 0 || d->c <= 0 || d->oc <= 0 || d->oh <= 0 || d->ow <= 0) return 0;
   planes_shape g = shape_of_planes(d);
   F(tiling) t = F(tiling_of)(d);
   i64 pairs = d->c * d->oc, tiles = rounded(d->n * t.down * t.across, BLOCK);
   i64 vectors = F(mixes)(d, &g) ? (d->n + WIDE - 1) / WIDE * d->oh * d->ow : d->n * F(vectors)(d->oh, d->ow, g.pitch);
-  i64 products = tiles * (36 * pairs + 300 * (d->c + d->oc)) + (t.kept ? 1 : t.blocks) * 100 * pairs;
+  i64 kernel = turned && pairs > 1 << 17 ? 250 : 100; /* those that no cache holds are read a few at a time from far apart */
+  i64 products = tiles * (36 * pairs + 300 * (d->c + d->oc)) + (t.kept ? 1 : t.blocks) * kernel * pairs;
   return products * 9 < vectors * WIDE * 9 * pairs * 8;
 }
 
@@ -220,7 +221,7 @@ static i64 F(pays_backward)(const hp_conv *d, hp_conv *back) {
   *back = *d;
   back->c = d->oc, back->h = d->oh, back->w = d->ow, back->ph = 2 - d->ph, back->pw = 2 - d->pw;
   back->oc = d->c, back->oh = d->h, back->ow = d->w;
-  return d->ph <= 2 && d->pw <= 2 && d->oh == d->h + 2 * d->ph - 2 && d->ow == d->w + 2 * d->pw - 2 && F(pays)(back);
+  return d->ph <= 2 && d->pw <= 2 && d->oh == d->h + 2 * d->ph - 2 && d->ow == d->w + 2 * d->pw - 2 && F(pays)(back, 1);
 }
 
 #undef NEAR
