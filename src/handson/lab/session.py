@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 import torch
@@ -15,9 +16,16 @@ SEED_VARIABLE = "HANDSON_SEED"
 
 REFERENCE_STEPS_PER_SECOND = 80.0
 """What `_steps_per_second` gives on the reference laptop, idle (bench/reference.md)."""
+_OF_A_PAGE = 1 / 4
+"""What of it a page may have to give: it takes twice the CPU-seconds (docs/page.md), and one core where that laptop has
+two."""
 _FAST_ENOUGH = 0.5
 
 _speed = 1.0
+
+
+def _in_a_page() -> bool:
+    return sys.platform == "emscripten"
 
 
 def begin() -> None:
@@ -32,10 +40,11 @@ def begin() -> None:
         _speed = 1.0
         print("Planned for the reference laptop.")
         return
-    _speed = _steps_per_second() / REFERENCE_STEPS_PER_SECOND
+    _speed = _steps_per_second() / (REFERENCE_STEPS_PER_SECOND * (_OF_A_PAGE if _in_a_page() else 1))
     cores = torch.get_num_threads()
     threads = "1 thread" if cores == 1 else f"{cores} threads"
-    line = f"This laptop trains at about {number(_speed, digits=2)} × the speed of our reference laptop ({threads})."
+    whose = "a page on our reference laptop" if _in_a_page() else f"our reference laptop ({threads})"
+    line = f"This laptop trains at about {number(_speed, digits=2)} × the speed of {whose}."
     if _speed < _FAST_ENOUGH:
         line += f" The trainings are made shorter: about {100 * pace(1000) / 1000:.0f} % of the steps."
     print(line)
