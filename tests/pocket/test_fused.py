@@ -10,7 +10,7 @@ import pytest
 
 from handson import pocket
 from handson.pocket import nn
-from handson.pocket.nn import fused
+from handson.pocket.nn import calls, fused
 
 NETWORKS: dict[str, tuple[Callable[[], list[nn.Module]], tuple[int, ...]]] = {
     "convnetjs": (
@@ -250,6 +250,58 @@ def test_where_memory_is_short_it_goes_layer_by_layer(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(fused, "_run", none_left)
     assert pocket.allclose(network(x), expected)
+
+
+def test_a_plan_that_nobody_keeps_lives_as_long_as_its_way_back() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(2, 2, 2))
+    x = pocket.ones(1, 1, 9, 9)
+    network(x).sum().backward()
+    expected = network[0].weight.grad.clone()
+    network.zero_grad()
+    loss = network(x).sum()
+    fused._plan.cache_clear()
+    calls.descriptor.cache_clear()
+    with pocket.no_grad():
+        for width in range(10, 60):  # others take the memory of what was let go
+            network(pocket.ones(1, 1, 9, width))
+    loss.backward()
+    assert pocket.equal(network[0].weight.grad, expected)
+
+
+def test_a_parameter_that_is_no_parameter_any_more() -> None:
+    layer = nn.Linear(2, 2)
+    del layer.weight
+    layer.weight = pocket.ones(2, 2)
+    x = pocket.ones(1, 2)
+    assert pocket.allclose(nn.Sequential(layer, nn.ReLU(), nn.Linear(2, 2))[:2](x), layer(x).relu())
+    norm = nn.BatchNorm1d(2)
+    del norm.running_mean
+    norm.running_mean = None
+    assert nn.Sequential(nn.Linear(2, 2), norm, nn.ReLU())(pocket.randn(4, 2)).shape == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (lambda: nn.BatchNorm2d(2, momentum=None), (2, 2, 6, 6)),
+        (lambda: nn.BatchNorm2d(2, track_running_stats=False), (2, 2, 6, 6)),
+        (lambda: nn.Conv2d(2, 2, 3, padding="same"), (2, 2, 6, 6)),
+        (lambda: nn.Conv2d(2, 2, 3, padding=1, padding_mode="reflect"), (2, 2, 6, 6)),
+    ],
+    ids=["momentum", "statistics", "same", "reflect"],
+)
+def test_what_is_not_planned_goes_by_itself(layer: Callable[[], nn.Module], shape: tuple[int, ...]) -> None:
+    pocket.manual_seed(3)
+    one, x = layer(), pocket.randn(shape)
+    whole = nn.Sequential(nn.Conv2d(2, 2, 1), one, nn.ReLU(), nn.Conv2d(2, 2, 1))
+    again = copy.deepcopy(whole)
+    assert pocket.allclose(whole(x), again[3](again[2](again[1](again[0](x)))), atol=1e-6)
+
+
+def test_settings_that_cannot_be_kept_go_by_themselves() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 1, 3), nn.MaxPool2d([2, 2]), nn.Conv2d(1, 1, 1))
+    x = pocket.randn(1, 1, 6, 6)
+    assert pocket.allclose(network(x), network[2](network[1](network[0](x))), atol=1e-6)
 
 
 def test_the_same_layer_twice() -> None:

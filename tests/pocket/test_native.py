@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from handson.errors import HandsonError
-from handson.pocket import native
+from handson.pocket import kernels, native
 
 
 def test_the_library_loads_and_knows_the_processor() -> None:
@@ -65,3 +66,26 @@ def test_a_lower_level_serves_where_that_of_the_processor_is_not_packaged(
     assert found is not None
     assert found.name == native.library_name(3)
     assert native.packaged(0) is None
+
+
+@pytest.mark.parametrize(
+    ("codes", "file", "prefix"),
+    [
+        (kernels.UNARY, "elementwise.h", "U_"),
+        (kernels.BINARY, "elementwise.h", "B_"),
+        (kernels.REDUCE, "reduce.h", "R_"),
+        (kernels.STEPS, "run.h", "R_"),
+    ],
+    ids=["unary", "binary", "reduce", "steps"],
+)
+def test_python_counts_the_functions_as_c_does(codes: dict[str, int], file: str, prefix: str) -> None:
+    source = re.sub(r"/\*.*?\*/", "", (native.SOURCE / file).read_text(encoding="utf-8"), flags=re.DOTALL)
+    enums = [re.findall(r"\w+", inside) for inside in re.findall(r"enum \{(.*?)\}", source, re.DOTALL)]
+    counted = [[name for name in enum if name.startswith(prefix)] for enum in enums]
+    found = next(names for names in counted if names)
+
+    def same(ours: str, theirs: str) -> bool:
+        return theirs.removeprefix(prefix).lower() in (ours, ours.replace("2d", ""))
+
+    assert len(found) == len(codes)
+    assert all(same(ours, theirs) for ours, theirs in zip(codes, found, strict=True)), (list(codes), found)

@@ -17,12 +17,12 @@ def _codes(names: str) -> dict[str, int]:
 
 UNARY: Final = _codes(
     "neg abs sign square sqrt rsqrt reciprocal exp log sin cos tanh sigmoid relu floor ceil round trunc erf expm1 "
-    "log1p gelu silu softplus isnan isfinite logical_not tan atan asin acos sinh cosh log2 log10 bitwise_not "
+    "log1p gelu silu isnan isfinite logical_not tan atan asin acos sinh cosh log2 log10 bitwise_not "
     "isinf"
 )
 BINARY: Final = _codes(
     "add sub mul div maximum minimum pow floor_divide remainder fmod atan2 eq ne lt le gt ge and or xor relu_grad "
-    "tanh_grad sigmoid_grad abs_grad gelu_grad silu_grad softplus_grad leaky_relu leaky_relu_grad elu elu_grad"
+    "tanh_grad sigmoid_grad abs_grad gelu_grad silu_grad leaky_relu"
 )
 REDUCE: Final = _codes("sum prod max min argmax argmin any all")
 STEPS: Final = _codes(

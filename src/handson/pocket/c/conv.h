@@ -229,8 +229,8 @@ API void F(hp_conv2d_forward)(const hp_conv *d, const REAL *x, const REAL *weigh
         F(correlate_mixed)(images, d->oc * d->oh * d->ow, g.og, g.k, panel, offset, planes + size * WIDE, some, &t, spare);
         continue;
       }
-      i64 last = i == d->n - 1 && group == d->groups - 1; /* nothing may be read behind it */
-      if (!lies_as_planes(d) || last) F(fill_planes)(d, &g, g.cg, image, planes), image = planes;
+      i64 behind = ((d->n - i) * d->c - (group + 1) * g.cg) * d->h * d->w; /* numbers of x after these planes: nothing further may be read */
+      if (!lies_as_planes(d) || behind < SLACK) F(fill_planes)(d, &g, g.cg, image, planes), image = planes;
       F(correlate)(g.og, g.k, panel, offset, image, some, &t, spare);
     }
 }

@@ -101,7 +101,7 @@ NOINLINE const void *read(i64 kind, i64 dtype, const void *from, i64 stride, i64
 
 enum { /* the order is that of kernels.UNARY */
   U_NEG, U_ABS, U_SIGN, U_SQUARE, U_SQRT, U_RSQRT, U_RECIPROCAL, U_EXP, U_LOG, U_SIN, U_COS, U_TANH, U_SIGMOID, U_RELU,
-  U_FLOOR, U_CEIL, U_ROUND, U_TRUNC, U_ERF, U_EXPM1, U_LOG1P, U_GELU, U_SILU, U_SOFTPLUS, U_ISNAN, U_ISFINITE,
+  U_FLOOR, U_CEIL, U_ROUND, U_TRUNC, U_ERF, U_EXPM1, U_LOG1P, U_GELU, U_SILU, U_ISNAN, U_ISFINITE,
   U_LOGICAL_NOT, U_TAN, U_ATAN, U_ASIN, U_ACOS, U_SINH, U_COSH, U_LOG2, U_LOG10, U_BITWISE_NOT, U_ISINF
 };
 
@@ -109,8 +109,7 @@ enum { /* the order is that of kernels.BINARY */
   B_ADD, B_SUB, B_MUL, B_DIV, B_MAXIMUM, B_MINIMUM, B_POW, B_FLOOR_DIVIDE, B_REMAINDER, B_FMOD, B_ATAN2,
   B_EQ, B_NE, B_LT, B_LE, B_GT, B_GE, B_AND, B_OR, B_XOR,
   /* gradients, of x (the gradient that came) and y (the operand or the result) */
-  B_RELU_GRAD, B_TANH_GRAD, B_SIGMOID_GRAD, B_ABS_GRAD, B_GELU_GRAD, B_SILU_GRAD, B_SOFTPLUS_GRAD,
-  B_LEAKY_RELU, B_LEAKY_RELU_GRAD, B_ELU, B_ELU_GRAD
+  B_RELU_GRAD, B_TANH_GRAD, B_SIGMOID_GRAD, B_ABS_GRAD, B_GELU_GRAD, B_SILU_GRAD, B_LEAKY_RELU
 };
 
 
@@ -130,7 +129,6 @@ static __attribute__((noinline)) f64 rare_f64(i64 op, f64 x) {
     }
     case U_GELU: return 0.5 * x * (1 + ERF_f64(x * 0.70710678118654752440));
     case U_SILU: return x / (1 + EXP_f64(-x));
-    case U_SOFTPLUS: return x > 20 ? x : rare_f64(U_LOG1P, EXP_f64(x));
     case U_TAN: return SIN_f64(x) / COS_f64(x);
     case U_ATAN: return ATAN2_f64(x, 1);
     case U_ASIN: return ATAN2_f64(x, SQRT_f64((1 - x) * (1 + x)));
@@ -326,8 +324,6 @@ static __attribute__((noinline)) f64 rare2_f64(i64 op, f64 x, f64 y) {
       f64 s = 1 / (1 + EXP_f64(-y));
       return x * s * (1 + y * (1 - s));
     }
-    case B_SOFTPLUS_GRAD: return y > 20 ? x : x / (1 + EXP_f64(-y));
-    case B_ELU: return x > 0 ? x : y * rare_f64(U_EXPM1, x);
   }
   return 0;
 }

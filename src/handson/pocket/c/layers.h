@@ -35,34 +35,6 @@ API void F(hp_gru_cell_backward)(i64 batch, i64 hidden, const REAL *g, const REA
     }
 }
 
-/* One step of an LSTM. gates = x Wi' + bi + h Wh' + bh is (batch, 4 hidden): input, forget, cell, output. kept: (batch,
- * 5 hidden), for backward. */
-API void F(hp_lstm_cell_forward)(i64 batch, i64 hidden, const REAL *gates, const REAL *c, REAL *next_h, REAL *next_c, REAL *kept) {
-  for (i64 b = 0; b < batch; b++, gates += 4 * hidden, kept += 5 * hidden, c += hidden, next_h += hidden, next_c += hidden) {
-    REAL *i = kept, *f = kept + hidden, *g = kept + 2 * hidden, *o = kept + 3 * hidden, *t = kept + 4 * hidden;
-    for (i64 k = 0; k < 4 * hidden; k++) kept[k] = gates[k];
-    F(sigmoid_row)(2 * hidden, i);
-    F(tanh_row)(hidden, g);
-    F(sigmoid_row)(hidden, o);
-    for (i64 k = 0; k < hidden; k++) t[k] = next_c[k] = f[k] * c[k] + i[k] * g[k];
-    F(tanh_row)(hidden, t);
-    for (i64 k = 0; k < hidden; k++) next_h[k] = o[k] * t[k];
-  }
-}
-/* The gradients of gates and c. */
-API void F(hp_lstm_cell_backward)(i64 batch, i64 hidden, const REAL *g_next_h, const REAL *g_next_c, const REAL *kept, const REAL *c,
-                                  REAL *g_gates, REAL *gc) {
-  for (i64 b = 0; b < batch; b++, g_gates += 4 * hidden, kept += 5 * hidden, c += hidden, g_next_h += hidden, g_next_c += hidden,
-           gc += hidden)
-    for (i64 k = 0; k < hidden; k++) {
-      REAL i = kept[k], f = kept[hidden + k], g = kept[2 * hidden + k], o = kept[3 * hidden + k], t = kept[4 * hidden + k];
-      REAL of_c = g_next_c[k] + g_next_h[k] * o * (1 - t * t);
-      g_gates[k] = of_c * g * i * (1 - i), g_gates[hidden + k] = of_c * c[k] * f * (1 - f);
-      g_gates[2 * hidden + k] = of_c * i * (1 - g * g), g_gates[3 * hidden + k] = g_next_h[k] * t * o * (1 - o);
-      gc[k] = of_c * f;
-    }
-}
-
 /* softmax(q k' * scale + mask) v, for `batch` times q (lq, e), k (lk, e), v (lk, ev). Rows of q are taken BLOCK at a time, so
  * that no (lq, lk) matrix is kept. */
 #define BLOCK 32

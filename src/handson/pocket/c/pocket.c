@@ -8,7 +8,6 @@
 #include "reduce.h"
 #include "index.h"
 #include "random.h"
-#include "half.h"
 
 #define REAL f32
 #define WHOLE i32

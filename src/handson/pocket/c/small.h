@@ -51,9 +51,3 @@ API void F(hp_axpy)(i64 count, f64 a, const REAL *x, REAL *y) {
   for (; i + WIDE <= n; i += WIDE) F(store)(y + i, F(load)(y + i) + factor * F(load)(x + i));
   for (; i < n; i++) y[i] += factor * x[i];
 }
-/* *result = the sum of x[i] y[i] */
-API void F(hp_dot)(i64 n, const REAL *x, const REAL *y, REAL *result) {
-  f64 total = 0;
-  for (i64 i = 0; i < n; i += 4096) total += F(sum_of_products)(x + i, y + i, smaller(4096, n - i));
-  *result = (REAL)total;
-}

@@ -299,6 +299,8 @@ class _Direction:
 
     calls: int
     program: Any
+    descriptors: tuple[Any, ...]
+    """Kept alive: the program holds their addresses."""
     work: int
     spare: int
     other_spare: int
@@ -317,8 +319,6 @@ class _Plan:
     saves_input: bool
     saves_output: bool
     changed: tuple[int, ...]
-    descriptors: tuple[Any, ...]
-    """Kept alive: the program holds their addresses."""
 
 
 def _rounded(count: int) -> int:
@@ -327,7 +327,8 @@ def _rounded(count: int) -> int:
 
 def _direction(b: _Builder) -> _Direction:
     program = (ctypes.c_longlong * len(b.numbers))(*b.numbers)
-    return _Direction(b.calls, program, *(_rounded(b.bytes[base]) for base in (WORK, SPARE, OTHER_SPARE)))
+    memory = (_rounded(b.bytes[base]) for base in (WORK, SPARE, OTHER_SPARE))
+    return _Direction(b.calls, program, tuple(b.descriptors), *memory)
 
 
 Of = tuple[Shape, str, bool] | None
@@ -397,7 +398,6 @@ def _planned(
         saves_input=INPUT in read,
         saves_output=OUTPUT in read,
         changed=tuple(changed),
-        descriptors=(*ahead.descriptors, *(back.descriptors if back else ())),
     )
 
 
@@ -500,7 +500,10 @@ def _known(layer: Any) -> Known:
         return None
     if "forward" in layer.__dict__ or kind.forward is not _FORWARDS[kind]:  # somebody has put another in its place
         return None
-    return of(layer)
+    try:
+        return of(layer)
+    except KeyError:  # what was a parameter or buffer is something else now
+        return None
 
 
 def through(layers: Sequence[Any], input: Any) -> Any:
