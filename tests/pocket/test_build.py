@@ -49,6 +49,11 @@ def test_an_unknown_build_is_answered_with_the_valid_ones() -> None:
         build.main(["waasm"])
 
 
+def test_only_the_wasm_can_be_checked() -> None:
+    with pytest.raises(HandsonError, match="Only the wasm files"):
+        build.main(["native", "--check"])
+
+
 def node(script: str, *arguments: str, folder: Path | None = None, flags: Sequence[str] = ()) -> str:
     command = ["node", *flags, "--input-type=module", "-e", script, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder).stdout
