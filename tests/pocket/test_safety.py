@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -196,3 +197,62 @@ def test_a_state_that_points_beyond_its_words() -> None:
     with pytest.raises(RuntimeError, match="Invalid mt19937 state"):
         pocket.set_rng_state(pocket.full_like(state, 255))
     pocket.set_rng_state(state)
+
+
+WITH_DOUBLES = """
+y * d | d * y | y - d | y / d | d / (y + 3) | t.where(y > 0, y, d) | t.maximum(y, d) | y.abs() ** d | t.cat([y, d]) | t.lerp(y, d.float(), 0.5)
+F.mse_loss(y, d) | F.l1_loss(y, d) | F.smooth_l1_loss(y, d) | F.binary_cross_entropy_with_logits(y, d) | F.kl_div(y, d.abs(), reduction="sum")
+t.atan2(y, d) | y.clamp(min=d) | y.double() | y.sum(dtype=t.float64) | y.mean(dtype=t.float64) | y.softmax(1, dtype=t.float64) | y.cumsum(1, dtype=t.float64)
+"""
+
+
+@pytest.mark.parametrize("text", listed(WITH_DOUBLES))
+def test_a_gradient_comes_in_the_dtype_of_the_result(text: str) -> None:
+    """A float64 target, as NumPy makes it, after a network of float32."""
+    torch.manual_seed(0)
+    weights, given, target = torch.randn(6, 6), torch.randn(3, 6), torch.randn(3, 6).double() * 0.5
+    found = []
+    for t in (torch, pocket):
+        w, x = (t.tensor(v.tolist(), requires_grad=True) for v in (weights, given))
+        seen: list[Any] = []
+        y = x @ w
+        y.register_hook(lambda g, seen=seen: seen.append(g.dtype))
+        value = eval(text, {"t": t, "F": t.nn.functional, "y": y, "d": t.tensor(target.tolist(), dtype=t.float64)})
+        value.sum().backward()
+        assert seen == [t.float32]
+        found.append((w.grad.tolist(), x.grad.tolist()))
+    for theirs, ours in zip(*found, strict=True):
+        torch.testing.assert_close(torch.tensor(ours), torch.tensor(theirs), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["fused", "convolution", "batch norm", "pooling"])
+def test_a_result_that_was_replaced_before_its_gradient_came(kind: str) -> None:
+    layers = {
+        "fused": [pocket.nn.Conv2d(1, 2, 3), pocket.nn.ReLU(), pocket.nn.Conv2d(2, 2, 3)],
+        "convolution": [pocket.nn.Conv2d(1, 2, 3)],
+        "batch norm": [pocket.nn.BatchNorm2d(1)],
+        "pooling": [pocket.nn.MaxPool2d(2)],
+    }
+    y = pocket.nn.Sequential(*layers[kind])(pocket.ones(4, 1, 8, 8).requires_grad_())
+    y.data = y.data[:2]
+    with pytest.raises(RuntimeError, match=r"was replaced after the forward pass"):
+        y.sum().backward()
+
+
+@pytest.mark.parametrize(("name", "value"), [("shape", (4, 1)), ("dtype", pocket.float64)])
+def test_what_describes_the_memory_cannot_be_assigned(name: str, value: Any) -> None:
+    x = pocket.zeros(4)
+    with pytest.raises(AttributeError, match=name):
+        setattr(x, name, value)
+    assert x.shape == (4,)
+    assert x.dtype is pocket.float32
+
+
+def test_threads_may_go_back_through_one_graph() -> None:
+    network = pocket.nn.Sequential(pocket.nn.Linear(64, 64), pocket.nn.ReLU(), pocket.nn.Linear(64, 1))
+    x = pocket.ones(32, 64).requires_grad_()
+    y = network(x).sum()
+    expected = pocket.autograd.grad(y, x, retain_graph=True)[0]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: pocket.autograd.grad(y, x, retain_graph=True)[0], range(40)))
+    assert all(pocket.equal(one, expected) for one in found)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
 if TYPE_CHECKING:
+    from handson.pocket.dtypes import dtype
     from handson.pocket.tensor import Tensor
 
 Backward = Callable[["Tensor"], "tuple[Tensor | None, ...]"]
@@ -24,7 +25,12 @@ class Node:
     `edges` lead to the nodes that made the inputs, to the leaves themselves, or (None) nowhere.
     """
 
-    __slots__ = ("__weakref__", "backward", "edges", "hooks", "kept", "name", "number", "retained", "saved")
+    __slots__ = (
+        "__weakref__", "backward", "dtype", "edges", "hooks", "kept", "name", "number", "retained", "saved", "shape",
+    )  # fmt: skip
+    shape: Sequence[int]
+    dtype: dtype
+    """Of the result, when it was recorded: `backward` gets a gradient that is so, and C trusts it."""
 
     def __init__(
         self, name: str, inputs: Sequence[Tensor | None], backward: Backward, saved: tuple[Tensor, ...] = ()
@@ -156,9 +162,18 @@ def backward(
             if only is None:
                 _into_leaf(edge, gradient, own)
             elif id(edge) in wanted:
+                if gradient.dtype is not edge.dtype:
+                    gradient = gradient.to(edge.dtype)
                 before = found.get(id(edge))
                 found[id(edge)] = gradient if before is None else before + gradient
             return
+        if gradient.dtype is not edge.dtype:
+            gradient = gradient.to(edge.dtype)
+        if gradient.shape != edge.shape:
+            raise RuntimeError(
+                f"a gradient of shape {list(gradient.shape)} has reached a result of {edge.name} of shape "
+                f"{list(edge.shape)}: its `.data` was replaced after the forward pass."
+            )
         key = id(edge)
         if key in pending:
             pending[key] = pending[key] + gradient

@@ -52,6 +52,8 @@ def _batch_stride(t: Tensor, batch: tuple[int, ...]) -> int | None:
 
 def product(a: Tensor, b: Tensor) -> Tensor:
     """(…, m, k) @ (…, k, n) → (…, m, n) of one floating dtype, batches broadcast; not recorded."""
+    if a.dtype is not b.dtype:
+        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {_c_name(a)} != {_c_name(b)}")
     batch = elementwise.broadcast_shape(a.shape[:-2], b.shape[:-2])
     m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
     out = new((*batch, m, n), a.dtype)

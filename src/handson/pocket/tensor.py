@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import difflib
 import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -99,12 +100,26 @@ class Tensor:
     """
 
     __slots__ = (
-        "__weakref__", "_grad", "_hooks", "_node", "_offset", "_storage", "_strides", "_view_of_recorded", "dtype",
-        "requires_grad", "shape",
+        "__weakref__", "_dtype", "_grad", "_hooks", "_node", "_offset", "_shape", "_storage", "_strides",
+        "_view_of_recorded", "requires_grad",
     )  # fmt: skip
 
-    shape: Size
-    dtype: dtype
+    if TYPE_CHECKING:
+
+        @property
+        def shape(self) -> Size:
+            """The lengths of its dimensions."""
+
+        @property
+        def dtype(self) -> dtypes.dtype:
+            """The type of its numbers."""
+
+    else:  # read-only, without a function of Python in between
+        shape = property(operator.attrgetter("_shape"), doc="The lengths of its dimensions.")
+        dtype = property(operator.attrgetter("_dtype"), doc="The type of its numbers.")
+
+    _shape: Size
+    _dtype: dtypes.dtype
     _storage: Storage
     _offset: int
     _strides: tuple[int, ...]
@@ -128,7 +143,7 @@ class Tensor:
     def _become(self, other: Tensor) -> None:
         """Be a view of the whole of another tensor's memory, a leaf."""
         self._storage, self._offset = other._storage, other._offset
-        self.shape, self._strides, self.dtype = other.shape, other._strides, other.dtype
+        self._shape, self._strides, self._dtype = other._shape, other._strides, other._dtype
         self.requires_grad, self._grad, self._node, self._hooks = False, None, None, None
         self._view_of_recorded = False
 
@@ -219,6 +234,7 @@ class Tensor:
 
     def _record(self, node: Node) -> None:
         self._node, self.requires_grad = node, True
+        node.shape, node.dtype = self._shape, self._dtype
 
     @property
     def grad(self) -> Tensor | None:
@@ -284,7 +300,7 @@ class Tensor:
     @data.setter
     def data(self, other: Tensor) -> None:
         self._storage, self._offset = other._storage, other._offset
-        self.shape, self._strides, self.dtype = other.shape, other._strides, other.dtype
+        self._shape, self._strides, self._dtype = other._shape, other._strides, other._dtype
 
     def backward(
         self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False
@@ -490,8 +506,8 @@ _VALUE = {
 def make(storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], kind: dtype) -> Tensor:
     """A tensor over memory; offset and strides in elements."""
     self = Tensor.__new__(Tensor)
-    self._storage, self._offset, self._strides, self.dtype = storage, offset, strides, kind
-    self.shape = shape if type(shape) is Size else Size(shape)
+    self._storage, self._offset, self._strides, self._dtype = storage, offset, strides, kind
+    self._shape = shape if type(shape) is Size else Size(shape)
     self.requires_grad, self._grad, self._node, self._hooks, self._view_of_recorded = False, None, None, None, False
     return self
 

@@ -576,16 +576,17 @@ def _run(plan: _Plan, input: Tensor, tensors: list[Tensor | None], wants_input: 
         scratch = Storage(way.work + way.spare + way.other_spare)
         gradients: list[Tensor | None] = [None] * (1 + len(tensors))
         spare = scratch.address + way.work
-        bases[WORK], bases[SPARE], bases[OTHER_SPARE] = scratch.address, spare, spare + way.spare
-        bases[OUTPUT_GRADIENT] = g.data_ptr()
+        where = type(bases).from_buffer_copy(bases)  # another thread may be on its way as well
+        where[WORK], where[SPARE], where[OTHER_SPARE] = scratch.address, spare, spare + way.spare
+        where[OUTPUT_GRADIENT] = g.data_ptr()
         if wants_input:
             gradients[0] = gx = new_like(x)
-            bases[INPUT_GRADIENT] = gx.data_ptr()
+            where[INPUT_GRADIENT] = gx.data_ptr()
         for k, shape in wanted:
             gradients[1 + k] = gradient = new(shape, float32)
-            bases[TENSORS + len(tensors) + k] = gradient.data_ptr()
-        bases[KEPT] = kept.address  # and so this memory lives as long as the way back
-        C.run(way.calls, way.program, bases)
+            where[TENSORS + len(tensors) + k] = gradient.data_ptr()
+        where[KEPT] = kept.address  # and so this memory lives as long as the way back
+        C.run(way.calls, way.program, where)
         return tuple(gradients)
 
     if plan.saves_input:
