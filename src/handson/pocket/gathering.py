@@ -7,7 +7,7 @@ from typing import Any
 from handson.pocket import elementwise, shapes
 from handson.pocket.autograd import Node, recorded
 from handson.pocket.dtypes import int32, int64
-from handson.pocket.inplace import allow_in_place
+from handson.pocket.inplace import allow_in_place, apart, refuse_expanded
 from handson.pocket.kernels import ADD, GET, SET, C, plan
 from handson.pocket.tensor import Tensor, contiguous, convert_into, copied, fill, make, new, wrapped
 
@@ -90,6 +90,12 @@ def scatter_(
     """Write `src` (or a number) at `index` along a dimension, in place."""
     if reduce is not None:
         raise NotImplementedError("handson.pocket's scatter_ has no reduce; scatter_add_ adds.")
+    if src is None and value is None:
+        raise TypeError("scatter_() needs src, a tensor or a number, beside dim and index")
+    if isinstance(value, Tensor):
+        if value.ndim or recorded(value):
+            raise TypeError("scatter_(): value must be a number; a tensor with a gradient goes in as src")
+        value = value.item()
     filler = src if src is not None else value
     if isinstance(filler, Tensor):
         return _scattered("set", self, dim, index, filler)
@@ -104,6 +110,7 @@ def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 
 
 def _scattered(mode: str, self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    index = copied(index, int64) if index.dtype is int32 else index
     at = _check_index("scatter", self, dim, index)
     if index.ndim != src.ndim or any(n > m for n, m in zip(index.shape, src.shape, strict=True)):
         raise RuntimeError(
@@ -113,9 +120,10 @@ def _scattered(mode: str, self: Tensor, dim: int, index: Tensor, src: Tensor) ->
     if src.dtype is not self.dtype:
         raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
     allow_in_place(self, src)
+    refuse_expanded(self)
     record = recorded(self, src)
     before = self._node
-    along(mode, self, at, index, src)
+    along(mode, self, at, apart(self, index, same_too=True), apart(self, src, same_too=True))
     self._storage.version += 1
     if record:
         where = index.detach()
@@ -156,18 +164,28 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """Add the places of `source` to these places along a dimension, in place."""
     at = wrapped(dim, self.ndim)
-    if index.numel() != source.shape[at]:
+    if index.ndim > 1:
+        raise IndexError(
+            f"index_add_(): Index is supposed to be a vector, but got dim: {index.ndim} with type: "
+            f"{index.dtype.title} and size: {list(index.shape)}"
+        )
+    if index.dtype not in (int32, int64):
+        raise RuntimeError(f"index_add_(): Expected dtype int32/int64 for index but got: {index.dtype.title}")
+    length = source.shape[at] if source.shape else 1
+    if index.numel() != length:
         raise RuntimeError(
             f"index_add_(): Number of indices ({index.numel()}) should be equal to source.size(dim): "
-            f"({source.shape[at]}), for dim: {at}"
+            f"({length}), for dim: {at}"
         )
-    if (*source.shape[:at], *source.shape[at + 1 :]) != (*self.shape[:at], *self.shape[at + 1 :]):
+    rest = (*source.shape[:at], *source.shape[at + 1 :])
+    if source.ndim != self.ndim or rest != (*self.shape[:at], *self.shape[at + 1 :]):
         raise RuntimeError(
             f"source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
             f"{list(self.shape)} source.shape = {list(source.shape)}"
         )
     shape = [1] * self.ndim
-    shape[at] = index.shape[0]
+    if shape:
+        shape[at] = length
     spread = contiguous(shapes.expand(shapes.reshape(elementwise.to(index, int64), shape), source.shape))
     return scatter_add_(self, at, spread, source if alpha == 1 else source * alpha)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 from handson.pocket import elementwise, shapes
 from handson.pocket.autograd import Node, recorded
 from handson.pocket.dtypes import bool_, int32, int64, uint8
-from handson.pocket.inplace import allow_in_place
+from handson.pocket.inplace import allow_in_place, refuse_expanded
 from handson.pocket.kernels import ADD, GET, SET, C, plan
 from handson.pocket.tensor import Tensor, contiguous, contiguous_strides, convert_into, copied, fill, new, wrapped
 
@@ -283,6 +283,7 @@ def _set(t: Tensor, index: Any, source: Tensor) -> None:
     if values._storage is t._storage:
         values = copied(values)
     if places is None:
+        refuse_expanded(parsed.view)
         convert_into(parsed.view, values)
     else:
         packed = contiguous(_from_result(values, places))

@@ -3,6 +3,7 @@ written into its tensor."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,7 @@ from handson.pocket.elementwise import (
 )
 from handson.pocket.kernels import BINARY, C, plan
 from handson.pocket.shapes import expand
-from handson.pocket.tensor import Tensor, convert_into, copied, fill
+from handson.pocket.tensor import Tensor, convert_into, copied, fill, new
 
 
 def _in_place(self: Tensor, result: Tensor) -> Tensor:
@@ -65,12 +66,60 @@ def allow_in_place(self: Tensor, *others: Tensor | None) -> None:
         return
     if self.requires_grad and self._node is None:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-    if self._view_of_recorded:
+    if self._is_view and sys.getrefcount(self._storage) > _HELD_ALONE:
         raise RuntimeError(
-            "handson.pocket cannot record a change in place of a view of a tensor that requires grad. Change the "
-            "tensor "
-            "itself (x[index] = value), or compute a new one."
+            "handson.pocket cannot record a change in place of a view of another tensor, which would not get the "
+            "gradient. Change that tensor itself, by one index: x[k] = x[k] + value in place of x[k].add_(value) or "
+            "x[k] += value, and x[i, j] = value in place of x[i][j] = value. Or compute a new tensor."
         )
+
+
+_lone = new((1,), float32)
+_HELD_ALONE = sys.getrefcount(_lone._storage)
+"""References that are counted to the memory of a tensor that shares it with no other."""
+
+
+def refuse_expanded(self: Tensor) -> None:
+    """RuntimeError where one place in memory is several elements of the tensor to be written."""
+    if 0 not in self._strides or not self.numel():
+        return
+    if any(step == 0 and length > 1 for length, step in zip(self.shape, self._strides, strict=True)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+            "location. Please clone() the tensor before performing the operation."
+        )
+
+
+def apart(self: Tensor, other: Tensor, *, same_too: bool = False) -> Tensor:
+    """`other`, to be read while `self` is written element by element: a copy, not recorded, where the two may overlap.
+
+    RuntimeError, as PyTorch's, where both lie without gaps and overlap, unless each element is over itself; with
+    `same_too` also then."""
+    if other._storage is not self._storage or (other is self and not same_too):
+        return other
+    ours, theirs = _extent(self), _extent(other)
+    if ours[0] >= theirs[1] or theirs[0] >= ours[1]:
+        return other
+    if not same_too and ours == theirs and _steps(self) == _steps(other):
+        return other
+    if ours[1] - ours[0] == self.numel() and theirs[1] - theirs[0] == other.numel():
+        raise RuntimeError(
+            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
+            "memory location. Please clone() the tensor before performing the operation."
+        )
+    return copied(other)
+
+
+def _extent(t: Tensor) -> tuple[int, int]:
+    """The first of the memory's elements that it may reach, and the one after the last."""
+    if not t.numel():
+        return t._offset, t._offset
+    return t._offset, t._offset + 1 + sum((n - 1) * step for n, step in zip(t.shape, t._strides, strict=True))
+
+
+def _steps(t: Tensor) -> list[tuple[int, int]]:
+    """Lengths and strides, without the lengths of 1."""
+    return [(n, step) for n, step in zip(t.shape, t._strides, strict=True) if n != 1]
 
 
 def _arithmetic_in_place(name: str, code: int) -> Callable[..., Tensor]:
@@ -79,10 +128,14 @@ def _arithmetic_in_place(name: str, code: int) -> Callable[..., Tensor]:
     def function(self: Tensor, other: Any, *, alpha: Number = 1) -> Tensor:
         other = operand(other)
         other_tensor = other if isinstance(other, Tensor) else None
+        refuse_expanded(self)
+        read = other if other_tensor is None else apart(self, other_tensor)
         if recorded(self, other_tensor):
             allow_in_place(self, other_tensor)
             before = _as_it_was(self)
             return _in_place(self, plain(before, other, alpha=alpha) if alpha != 1 else plain(before, other))
+        other = read
+        other_tensor = other if isinstance(other, Tensor) else None
         kind = result_dtype(self, other)
         if name == "div" and not kind.is_floating_point:
             kind = dtypes.get_default_dtype()
@@ -120,6 +173,10 @@ def in_place(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     def method(self: Tensor, *args: Any, **named: Any) -> Tensor:
         allow_in_place(self)
+        refuse_expanded(self)
+        for given in (*args, *named.values()):
+            if isinstance(given, Tensor):
+                apart(self, given)
         return _in_place(self, function(_as_it_was(self) if recorded(self) else self, *args, **named))
 
     method.__name__ = method.__qualname__ = f"{function.__name__}_"
@@ -131,15 +188,20 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:  # noqa
     """Take over the values of another tensor, converted and broadcast."""
     source = as_tensor(src)
     allow_in_place(self, source)
+    refuse_expanded(self)
+    read = apart(self, source)
     spread = expand(source, self.shape) if source.shape != self.shape else source
-    if spread._storage is self._storage:
-        spread = copied(spread)
-    convert_into(self, spread)
-    self._storage.version += 1
+    result = spread
     if recorded(self, source):
         result = to(spread, self.dtype)
+        if result._storage is self._storage or (result.requires_grad and result._node is None):
+            result = clone(result)
+        read = result
+    convert_into(self, expand(read, self.shape) if read.shape != self.shape else read)
+    self._storage.version += 1
+    if recorded(self, result):
         if result.requires_grad:
-            self._record(result._node if result._node is not None else clone(result)._node)  # type: ignore[arg-type]
+            self._record(result._node)  # type: ignore[arg-type]
         else:
             overwritten(self)
     return self
@@ -154,9 +216,17 @@ def overwritten(self: Tensor) -> None:
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
-    """Write one number into all of the tensor."""
+    """Write one number, or a tensor without dimensions, into all of the tensor."""
+    if isinstance(value, Tensor):
+        if value.ndim:
+            raise RuntimeError(
+                f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
+            )
+        if recorded(value):
+            return copy_(self, clone(value))
+        value = value.item()
     allow_in_place(self)
-    fill(self, value.item() if isinstance(value, Tensor) else value)
+    fill(self, value)
     self._storage.version += 1
     if recorded(self):
         overwritten(self)

@@ -43,9 +43,7 @@ def view_of(
     out = make(base._storage, offset, shape, strides, base.dtype)
     if recorded(base):
         out._record(Node(name, (base,), lambda g: (back(g),)))
-        out._view_of_recorded = True
-    elif base.requires_grad or base._view_of_recorded:
-        out._view_of_recorded = base._view_of_recorded
+    out._is_view = True
     return out
 
 

@@ -100,8 +100,8 @@ class Tensor:
     """
 
     __slots__ = (
-        "__weakref__", "_dtype", "_grad", "_hooks", "_node", "_offset", "_shape", "_storage", "_strides",
-        "_view_of_recorded", "requires_grad",
+        "__weakref__", "_dtype", "_grad", "_hooks", "_is_view", "_node", "_offset", "_shape", "_storage", "_strides",
+        "requires_grad",
     )  # fmt: skip
 
     if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Tensor:
     _storage: Storage
     _offset: int
     _strides: tuple[int, ...]
-    _view_of_recorded: bool
+    _is_view: bool
     _grad: Tensor | None
     requires_grad: bool
     _node: Node | None
@@ -145,7 +145,7 @@ class Tensor:
         self._storage, self._offset = other._storage, other._offset
         self._shape, self._strides, self._dtype = other._shape, other._strides, other._dtype
         self.requires_grad, self._grad, self._node, self._hooks = False, None, None, None
-        self._view_of_recorded = False
+        self._is_view = False
 
     # What it is
 
@@ -508,7 +508,7 @@ def make(storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple[i
     self = Tensor.__new__(Tensor)
     self._storage, self._offset, self._strides, self._dtype = storage, offset, strides, kind
     self._shape = shape if type(shape) is Size else Size(shape)
-    self.requires_grad, self._grad, self._node, self._hooks, self._view_of_recorded = False, None, None, None, False
+    self.requires_grad, self._grad, self._node, self._hooks, self._is_view = False, None, None, None, False
     return self
 
 

@@ -63,6 +63,8 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """x times the probability that a normal number is smaller."""
     if approximate == "none":
         return elementwise.gelu_exact(input)
+    if approximate != "tanh":
+        raise RuntimeError("approximate argument must be either none or tanh.")
     inner = (input + input * input * input * 0.044715) * math.sqrt(2 / math.pi)
     return input * (elementwise.tanh(inner) + 1) * 0.5
 
