@@ -331,7 +331,7 @@ lab.check(step)
 # Every parameter has a place for its gradient, `.grad`. `backward()` adds to it. Who empties it?
 
 # %% [markdown] tags=["hint"]
-# The optimizer knows all parameters. Type `optimizer.` and press Tab.
+# The optimizer knows all parameters. `dir(optimizer)` lists what it can do.
 
 # %% [markdown] tags=["hint"]
 # `optimizer.zero_grad()` before `loss.backward()`.
@@ -366,8 +366,8 @@ def convolutional_network():
     ).to(memory_format=torch.channels_last)
 
 
-for network in (hidden, convolutional_network()):
-    print(f"{sum(p.numel() for p in network.parameters()):7,} parameters")
+for one in (hidden, convolutional_network()):
+    print(f"{sum(p.numel() for p in one.parameters()):7,} parameters")
 
 # %%
 torch.manual_seed(lab.seed())

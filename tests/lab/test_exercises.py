@@ -80,8 +80,11 @@ def test_an_answer_that_was_right_and_is_changed_to_wrong_is_no_longer_used() ->
     assert use("double") is reference
 
 
-def test_an_unknown_exercise_names_the_known_ones() -> None:
-    with pytest.raises(NotYet, match=r"Run the cells above first.*Known: double"):
+def test_an_exercise_whose_check_was_not_run_says_how_to_run_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotYet, match=r"The check of 'triple' has not been run.*Run All Above Selected Cell"):
+        use("triple")
+    monkeypatch.setattr("handson.lab.front.on_page", lambda: True)
+    with pytest.raises(NotYet, match=r"\(Run all above\)"):
         use("triple")
     assert NotYet("words")._render_traceback_() == ["Not yet. words"]  # nothing was shown above it
 

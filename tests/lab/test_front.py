@@ -89,7 +89,7 @@ def test_a_pad_on_the_page_answers_what_was_drawn(page: list[dict[str, Any]]) ->
 
 
 def test_a_message_to_nobody_says_so(page: list[dict[str, Any]]) -> None:
-    with pytest.raises(KeyError, match="Run its cell again"):
+    with pytest.raises(front.WidgetGoneError, match="Run this cell again"):
         front.receive('{"type": "widget-message", "id": "w999", "content": {}}')
     with pytest.raises(ValueError, match="widget-message"):
         front.receive("[1]")

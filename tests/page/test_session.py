@@ -169,7 +169,14 @@ def test_what_a_widget_prints_and_where_it_fails_comes_to_the_page(page: Page) -
 
 def test_a_message_for_a_widget_that_is_gone_is_said_and_harms_nothing(page: Page) -> None:
     page.session.receive(json.dumps({"type": "widget-message", "id": "w99", "content": {}}))
-    assert "Python was restarted. Run its cell again." in page.printed("stderr")
+    assert page.printed("stderr").strip() == "Python was restarted. Run this cell again."
+
+
+def test_a_package_that_a_page_lacks_is_told_with_the_way_out() -> None:
+    error = ModuleNotFoundError("No module named 'numpy'", name="numpy")
+    assert "torch.tensor(…) holds numbers here" in module.described(error)["traceback"]
+    assert "handson kit site --with numpy" in module.described(error)["traceback"]
+    assert "holds numbers" not in module.described(ModuleNotFoundError("x", name="nosuch"))["traceback"]
 
 
 def test_input_says_that_there_is_nobody_to_ask() -> None:

@@ -41,3 +41,11 @@ def test_not_after_pytorch() -> None:
     done = run("import torch, handson.pocket\nhandson.pocket.install()")
     assert done.returncode
     assert "PyTorch has been imported already" in done.stderr
+
+
+def test_programs_that_ask_for_a_gpu_first_go_on() -> None:
+    import handson.pocket as torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    assert torch.ones(2).to(device).sum() == 2
+    assert torch.cuda.device_count() == 0

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from handson.lab import front
 from handson.lab.reporting import emit
 
 CHECK_MIME = "application/vnd.handson.check+json"
@@ -100,11 +101,8 @@ def use(name: str) -> Answer:
 
 def _find(name: str) -> _Exercise:
     if name not in _exercises:
-        known = ", ".join(sorted(_exercises))
-        raise NotYet(
-            f"No check is known for {name!r}. Run the cells above first (Run → Run All Above Selected Cell)."
-            + (f" Known: {known}." if known else "")
-        )
+        where = "Run all above" if front.on_page() else "Run → Run All Above Selected Cell"
+        raise NotYet(f"The check of {name!r} has not been run: it stands right above. ({where})")
     return _exercises[name]
 
 
@@ -113,4 +111,4 @@ def _of_exception(name: str, error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     inside = [frame for frame in frames if frame.name == name]
     where = f", in the line\n    {inside[-1].line}" if inside and inside[-1].line else ""
-    return f"{name} stopped with {type(error).__name__}: {error}{where}"
+    return f"{name} stopped with {type(error).__name__}: {str(error).removesuffix('.')}{where}"

@@ -50,6 +50,13 @@ class Shown(Protocol):
         """Show `bundle` in its place."""
 
 
+class WidgetGoneError(Exception):
+    """A field on the page belongs to a Python that has ended."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
 def use_page(send: Callable[[str], None]) -> None:
     """Show everything on the lesson page from now on; `send` posts one message to it."""
     global _send
@@ -130,12 +137,13 @@ def tell_widget(name: str, content: Mapping[str, Any], buffers: Sequence[bytes] 
 
 
 def receive(text: str) -> None:
-    """Take a message from the page. Raises ValueError for one that is none, KeyError for a widget that is not there."""
+    """Take a message from the page. Raises ValueError for one that is none, WidgetGoneError for a widget that is not
+    there."""
     message = json.loads(text)
     if not isinstance(message, dict) or message.get("type") != "widget-message":
         raise ValueError(f"The page sends messages of the type 'widget-message'; this is {text[:80]!r}.")
     if message["id"] not in _receivers:
-        raise KeyError(f"There is no widget {message['id']!r}: Python was restarted. Run its cell again.")
+        raise WidgetGoneError("Python was restarted. Run this cell again.")
     buffers = [base64.b64decode(buffer) for buffer in message.get("buffers", ())]
     _receivers[message["id"]](message.get("content", {}), buffers)
 

@@ -202,7 +202,18 @@ def described(error: BaseException) -> dict[str, str]:
     full = "".join(told.format())
     _only_cells(told)
     short = "".join(told.format())
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        short += _told_of_modules(error.name.partition(".")[0])
     return {"ename": name, "evalue": text, "traceback": short, "full": "" if full == short else full}
+
+
+def _told_of_modules(name: str) -> str:
+    """What a page has in place of a package that it lacks."""
+    instead = "" if name not in ("numpy", "scipy", "pandas") else " torch.tensor(…) holds numbers here."
+    return (
+        "This page has Python's standard library, torch (handson.pocket) and handson.lab, and installs nothing."
+        f"{instead} Who built the page may add NumPy and others: handson kit site --with numpy.\n"
+    )
 
 
 def _without_us(told: traceback.TracebackException) -> None:

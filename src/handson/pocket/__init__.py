@@ -14,6 +14,7 @@ from typing import Any
 from handson.pocket import (
     autograd,
     creation,
+    cuda,
     dtypes,
     elementwise,
     func,
@@ -132,7 +133,7 @@ def install() -> None:
     parallel.from_environment()
     sys.modules["torch"] = me
     parts = {
-        "autograd": autograd, "func": func, "linalg": linalg, "nn": nn, "nn.functional": nn.functional,
+        "autograd": autograd, "cuda": cuda, "func": func, "linalg": linalg, "nn": nn, "nn.functional": nn.functional,
         "nn.init": nn.init,
         "nn.parameter": nn.parameter, "nn.utils": nn.utils, "optim": optim, "optim.lr_scheduler": optim.lr_scheduler,
         "random": random, "utils": utils, "utils.checkpoint": utils.checkpoint, "utils.data": utils.data,

@@ -583,14 +583,10 @@ def wrapped(dim: int, dimensions: int) -> int:
 
 
 def lacking(owner: str, name: str, there: Any) -> str:
-    """The message for a name that PyTorch may have, and pocket has not: the nearest ones, and where all stand."""
-    near = difflib.get_close_matches(name, sorted(there), n=5, cutoff=0.5)
-    nearest = f" Near it are: {', '.join(near)}." if near else ""
-    return (
-        f"handson.pocket's {owner} has no {name!r}.{nearest} It is a small part of PyTorch; docs/pocket.md lists "
-        f"all of it, "
-        "and with PyTorch installed the whole is there."
-    )
+    """The message for a name that PyTorch may have, and pocket has not, with the nearest ones."""
+    near = difflib.get_close_matches(name, sorted(there), n=3, cutoff=0.6)
+    nearest = f"; near it: {', '.join(near)}" if near else ""
+    return f"handson.pocket, a small part of PyTorch, has no {owner}.{name}{nearest}"  # Python may add what it guesses
 
 
 def _empty_lists(shape: Sequence[int]) -> list[Any]:

@@ -112,7 +112,7 @@ function render({ model, el }) {
     model.send({ drawing, side: SENT, id: `${drawing}.${asked}` }, undefined, [bytes.buffer]);
     clearTimeout(patience);
     patience = setTimeout(() => {
-      trouble.textContent = "Waiting for the kernel: another cell is running. The guess comes when it is done.";
+      trouble.textContent = "Python is busy with another cell. The guess comes when that is done.";
     }, PATIENCE);
   }
 

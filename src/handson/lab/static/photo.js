@@ -21,7 +21,7 @@ function render({ model, el }) {
       drawSquare(preview, picture);
       preview.style.display = "";
       says.textContent = "Saving …";
-      patience = setTimeout(() => { says.textContent = `Waiting for the kernel: a cell is running. The ${what} is saved when it is done.`; }, 1500);
+      patience = setTimeout(() => { says.textContent = `Python is busy with a cell. The ${what} is saved when that is done.`; }, 1500);
       model.send({ name: file.name, ...content }, undefined, [buffer]);
     } catch {
       root.classList.add("handson-photo-trouble");

@@ -37,7 +37,7 @@ function field(model, parent, kind) {
       }
       say();
     }
-    if (waiting) patience = setTimeout(() => { if (waiting) says.textContent = "Waiting for the kernel: a cell is running. The photos are saved when it is done."; }, 2000);
+    if (waiting) patience = setTimeout(() => { if (waiting) says.textContent = "Python is busy with a cell. The photos are saved when that is done."; }, 2000);
   }
 
   function answered(message) {
