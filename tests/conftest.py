@@ -87,6 +87,16 @@ lessons = ["add"]
 """
 
 
+class Silent:
+    """A progress that says nothing of what is fetched."""
+
+    def begin(self, name: str, total: int) -> None: ...
+
+    def at(self, done: int) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+
 @pytest.fixture
 def make_workshop(tmp_path: Path) -> Callable[..., Path]:
     """Write a workshop of one lesson; `edit` and `edit_workshop` are (old, new) pairs applied to the texts."""

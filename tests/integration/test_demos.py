@@ -7,9 +7,7 @@ import json
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +18,8 @@ from handson.assets import Cache, fetch
 from handson.assets.manifest import read_manifest
 from handson.kit.demos import digits_script, packed_digits, with_digits
 from handson.kit.frontend import CHECKOUT, front_end
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Silent
+from tests.integration.conftest import served
 from tests.integration.test_page import PROGRAMS
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser, pytest.mark.timeout(600)]
@@ -34,17 +33,6 @@ PLACES = [
     ("firefox", "localhost"),
 ]
 """By double-click; by plain http from a host name, which has the standing of one in the room; from this machine."""
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
-class _Silent:
-    def begin(self, *_: object) -> None: ...
-    def at(self, *_: object) -> None: ...
-    def note(self, *_: object) -> None: ...
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +55,7 @@ def with_mnist(stick: Path) -> Path | None:
         patch.setenv("HANDSON_MIRROR", str(mirror))
         patch.setenv("HANDSON_CACHE", str(stick / "cache"))
         chosen = read_manifest(ROOT / "assets.toml").select(["mnist"])
-        fetch(chosen, _Silent(), cache=(cache := Cache.default()))
+        fetch(chosen, Silent(), cache=(cache := Cache.default()))
         files = {file.path: cache.path_of(file).read_bytes() for file in chosen["mnist"].files}
     folder = stick / "with MNIST"
     folder.mkdir()
@@ -80,11 +68,8 @@ def with_mnist(stick: Path) -> Path | None:
 @pytest.fixture(scope="module")
 def port(stick: Path) -> Iterator[int]:
     """A plain web server of all that is in `stick`."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(stick)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
+    with served(stick) as port:
+        yield port
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import http.server
 import io
 import json
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +18,7 @@ from handson.kit.site import Site, build_site
 from handson.kit.wheels import made_wheel
 from handson.pocket import native
 from tests.integration.browser import NotebookPage, chromium, wait_until
-from tests.integration.test_page import LESSON, catalog_in
+from tests.integration.conftest import LESSON, catalog_in, served
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -90,18 +87,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         monkeypatch.undo()
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def port(site: Site) -> Iterator[int]:
-    handler = functools.partial(_Quiet, directory=str(site.folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
+    with served(site.folder) as port:
+        yield port
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "class.lan"])

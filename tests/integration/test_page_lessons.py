@@ -24,7 +24,7 @@ from handson.lab.reporting import FIGURES_MIME
 from handson.lessons.catalog import read_catalog
 from handson.lessons.render import render
 from handson.workshop import read_workshop
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Silent
 
 pytestmark = pytest.mark.integration
 
@@ -35,12 +35,6 @@ MOST_BYTES = 10_500_000
 """Of all that the page carries for one hour."""
 MOST_OF_THE_SITE = 25_000_000
 """Bytes of the whole folder: page, Python, lessons, their data, demos."""
-
-
-class Silent:
-    def begin(self, *_: object) -> None: ...
-    def at(self, *_: object) -> None: ...
-    def note(self, *_: object) -> None: ...
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ import torch
 
 from handson.kit.browser import chromium
 from handson.kit.site import Site
-from tests.integration.test_page import page_site, port  # noqa: F401  # fixtures
 from tests.pocket import expressions
 from tests.pocket.expressions import EXPRESSIONS, evaluate
 
@@ -23,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 TOLERANCE = 2e-5
 
 
-def test_expressions_have_pytorchs_values_and_gradients_in_the_page(page_site: Site, tmp_path: Path) -> None:  # noqa: F811
+def test_expressions_have_pytorchs_values_and_gradients_in_the_page(page_site: Site, tmp_path: Path) -> None:
     """The source of `expressions` is sent there as it is, with what PyTorch found."""
     expected = {expression: evaluate(torch, expression) for expression in EXPRESSIONS}
     source = Path(expressions.__file__).read_text(encoding="utf-8")

@@ -21,16 +21,8 @@ from handson.kit.site import build_site
 from handson.kit.wheels import made_wheel
 from handson.lessons.catalog import read_catalog
 from handson.workshop import read_workshop
+from tests.conftest import Silent
 from tests.kit.test_site import ON_PAGE, content_of
-
-
-class Silent:
-    def begin(self, name: str, total: int) -> None: ...
-
-    def at(self, done: int) -> None: ...
-
-    def note(self, text: str) -> None: ...
-
 
 NUMPY = made_wheel("numpy", "9.0", {"numpy/__init__.py": b"array = list\n"}, imports=("numpy",))
 SCIPY = made_wheel("scipy", "9.1", {"scipy/__init__.py": b"import numpy\n"}, imports=("scipy",), depends=("numpy",))

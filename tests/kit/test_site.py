@@ -168,6 +168,11 @@ def test_the_modules_that_come_along_are_those_that_lessons_import() -> None:
         if name.startswith(("handson/cli", "handson/kit", "handson/lessons")) or name.endswith((".pyc", ".webp"))
     ]
     assert not [name for name in names if "/zoo/weights/" in name]
+    wasm = {"pocket.side.wasm", "pocket.side.relaxed.wasm"}  # which pocket/native.py chooses from in Pyodide
+    assert {name for name in names if "/built/" in name} == {f"handson/pocket/built/{file}" for file in wasm}
+    assert "handson/pocket/native.py" in names
+    assert "handson/pocket/build.py" not in names
+    assert not [name for name in names if b"handson.pocket.build" in modules[name]]
     assert "handson/lab/zoo/weights/cifar-robust.safetensors" in site._own_modules(with_networks=True)
 
 

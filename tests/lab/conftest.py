@@ -8,18 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Silent
 
 
 @pytest.fixture
 def fetch_from_mirror(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Path], None]:
     """Bring an asset of the workshop from the mirror to the cache below a folder, and tell the folder of it."""
     from handson.assets import Cache, fetch, index_for, read_manifest
-
-    class Silent:
-        def begin(self, *_: object) -> None: ...
-        def at(self, *_: object) -> None: ...
-        def note(self, *_: object) -> None: ...
 
     def bring(asset: str, folder: Path) -> None:
         manifest = read_manifest(ROOT / "assets.toml")

@@ -71,6 +71,19 @@ test("what comes of a field between two cells is shown at the field's cell", asy
   expect(python.kept).toEqual(["/home/learner/photos/cat.png"]);
 });
 
+test("a lesson that was closed hears nothing of the document any more", () => {
+  const { view } = lesson();
+  const menu = view.element.querySelector<HTMLDetailsElement>("details.menu")!;
+  const pressedOutside = () => {
+    menu.open = true;
+    document.dispatchEvent(new Event("pointerdown"));
+    return !menu.open;
+  };
+  expect(pressedOutside()).toBe(true);
+  view.close();
+  expect(pressedOutside()).toBe(false);
+});
+
 test("changes that the browser could not store are said at once and until they are stored", async () => {
   const { view } = lesson();
   const said = view.element.querySelector<HTMLElement>(".lost")!;

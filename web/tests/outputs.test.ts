@@ -17,9 +17,24 @@ describe("what is printed", () => {
 
   test("is overwritten by carriage returns and backspaces, as in a terminal", () => {
     expect(overwritten("10 %\r20 %\r100 %\n")).toBe("100 %\n");
-    expect(overwritten("long line\rshort")).toBe("shortline");
+    expect(overwritten("long line\rshort\n")).toBe("shortline\n");
     expect(overwritten("abc\b\bX")).toBe("aX");
     expect(overwritten("windows\r\nline")).toBe("windows\nline");
+  });
+
+  test("is overwritten the same in parts, wherever these end", () => {
+    const said = "10%\r20%\r\r30%\rdone \b\r!\r\nabc\rX\b\bYZ\r1\n\rlast\rL";
+    const drawn = (parts: string[]) => {
+      const shown = outputs();
+      for (const part of parts) shown.stream("stdout", part);
+      return shown.element.textContent;
+    };
+    expect(drawn(["10%\r", "20%\r", "30%\r", "done\n"])).toBe("done\n");
+    expect(drawn(["100\r", "2", "0"])).toBe("200");
+    expect(drawn(["10%\r"])).toBe("10%");
+    expect(drawn([said])).toBe("!one\n1Zc\nLast");
+    for (let at = 0; at <= said.length; at += 1) expect(drawn([said.slice(0, at), said.slice(at)])).toBe("!one\n1Zc\nLast");
+    expect(drawn([...said])).toBe("!one\n1Zc\nLast");
   });
 
   test("of many lines shows the last ones and says so", () => {

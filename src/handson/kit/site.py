@@ -46,6 +46,8 @@ CACHE = "/assets"
 _ROOMS = ("lab", "page", "pocket")
 """Of handson, what comes along: what lessons import and what runs them."""
 _LEFT_OUT = (".pyc", ".c", ".h", ".so", ".dylib", ".dll", ".md", ".jpg", ".webp")
+_NOT_FOR_PYODIDE = tuple(f"handson/pocket/{path}" for path in ("build.py", "built/built.txt", "built/pocket.wasm"))
+"""The builds of pocket's C source, and the wasm for pages without Python, which the demos have in them."""
 _SPARES_OURS = "squeezenet-1.1"
 """The network that lessons prefer to those of ours."""
 _CARD = (512, 320)
@@ -301,7 +303,7 @@ def _own_modules(with_networks: bool) -> dict[str, bytes]:
         name = f"handson/{path.relative_to(source).as_posix()}"
         if "/zoo/weights/" in name and not with_networks:
             continue
-        if not name.endswith(_LEFT_OUT) and "__pycache__" not in name:
+        if not name.endswith(_LEFT_OUT) and "__pycache__" not in name and name not in _NOT_FOR_PYODIDE:
             modules[name] = path.read_bytes()
     return modules
 

@@ -37,7 +37,7 @@ export class LessonView {
   private wanted = new AbortController(); // of the current cell, until it begins
   private worked: Promise<void> | null = null;
   private counter = 0;
-  private closed = false;
+  private readonly closing = new AbortController(); // ends what listens beyond this element
   /** Stop at any error, also at an exercise's: for a check of the solved lesson. */
   strict = false;
   private began = 0;
@@ -106,7 +106,7 @@ export class LessonView {
       menu.open = false;
       menu.querySelector("summary")!.focus();
     });
-    document.addEventListener("pointerdown", (event) => { if (!menu.contains(event.target as Node)) menu.open = false; });
+    document.addEventListener("pointerdown", (event) => { if (!menu.contains(event.target as Node)) menu.open = false; }, { signal: this.closing.signal });
     return h(
       "header", { class: "toolbar" },
       h("div", { class: "toolbar-row" },
@@ -234,7 +234,7 @@ export class LessonView {
   private renewed(): void {
     for (const cell of this.cells) if (cell.state === "done" || cell.state === "failed") cell.show("idle");
     this.say(TEXTS.off, null);
-    if (!this.closed) queueMicrotask(() => this.warmUp());
+    if (!this.closing.signal.aborted) queueMicrotask(() => this.warmUp());
   }
 
   private tick(): void {
@@ -279,7 +279,7 @@ export class LessonView {
   close(): void {
     this.flush();
     this.giveUp();
-    this.closed = true;
+    this.closing.abort();
     this.python.restart();
   }
 

@@ -25,9 +25,18 @@ async function lessonView(name: string): Promise<LessonView | string> {
   return new LessonView(site, card, content, opened, mine);
 }
 
+/** The name after the #; "" where there is none, or none that can be read. */
+function lessonAsked(): string {
+  try {
+    return decodeURIComponent(location.hash.replace(/^#\/?/, "")).split("/")[0]!;
+  } catch {
+    return "";
+  }
+}
+
 async function go(): Promise<void> {
   const turn = ++asked;
-  const [name = ""] = decodeURIComponent(location.hash.replace(/^#\/?/, "")).split("/");
+  const name = lessonAsked();
   if (!name) {
     document.title = site.title;
     app.replaceChildren(drawList(site));
@@ -38,7 +47,10 @@ async function go(): Promise<void> {
     view = null;
     app.replaceChildren(h("main", { class: "column", "aria-busy": "true" }));
     const made = await lessonView(name).catch((error: unknown) => (error as Error).message);
-    if (turn !== asked) return;
+    if (turn !== asked) {
+      if (typeof made !== "string") made.close();
+      return;
+    }
     if (typeof made === "string") {
       app.replaceChildren(h("main", { class: "column" }, h("p", { class: "note" }, made), h("p", {}, h("a", { href: "#/" }, TEXTS.allLessons))));
       return;

@@ -21,7 +21,7 @@ export interface Surroundings {
 const CHECK = "application/vnd.handson.check+json"; // an exercise's result
 const FIGURES = "application/vnd.handson.figures+json"; // what a lesson reports
 const SEE_ABOVE = "Not yet: see above."; // of lab/exercises.py, where the message was shown already
-const MOST_LINES = 400; // of a stream; earlier ones are folded away
+const MOST_LINES = 400; // of a stream, in view; `list` has them all
 
 export class Outputs {
   readonly element = h("div", { class: "outputs" });
@@ -111,21 +111,34 @@ export class Outputs {
   }
 }
 
-/** A text with its carriage returns and backspaces carried out, as a terminal does. */
+/**
+ * A text with its carriage returns and backspaces carried out, as a terminal does. Where more text would not go to the end
+ * of the last line, a carriage return and the letters before that place follow, so that more can be added and carried out.
+ */
 export function overwritten(text: string): string {
   if (!/[\r\x08]/.test(text)) return text;
-  return text.replace(/\r+\n/g, "\n").split("\n").map((line) => {
+  const all = text.replace(/\r+\n/g, "\n").split("\n");
+  return all.map((line, at) => {
     let shown = "";
-    for (const piece of line.split("\r")) shown = piece + shown.slice(piece.length);
-    while (/[^\x08]\x08/.test(shown)) shown = shown.replace(/[^\x08]\x08/, "");
-    return shown;
+    let before = "";
+    for (const piece of line.split("\r")) {
+      before = erased(piece);
+      shown = before + shown.slice(before.length);
+    }
+    return at === all.length - 1 && before.length < shown.length ? `${shown}\r${before}` : shown;
   }).join("\n");
 }
 
+function erased(piece: string): string {
+  let left = piece;
+  while (/[^\x08]\x08/.test(left)) left = left.replace(/[^\x08]\x08/, "");
+  return left.replaceAll("\x08", "");
+}
+
 function drawStream(place: HTMLElement, text: string): void {
-  const all = text.split("\n");
+  const all = text.replace(/\r.*$/, "").split("\n"); // without what `overwritten` left for more to come
   const hidden = all.length - MOST_LINES;
-  const pre = h("pre", {}, hidden > 0 ? all.slice(hidden).join("\n") : text);
+  const pre = h("pre", {}, all.slice(Math.max(hidden, 0)).join("\n"));
   place.replaceChildren(...(hidden > 0 ? [h("p", { class: "aside" }, TEXTS.moreLines(hidden))] : []), pre);
 }
 

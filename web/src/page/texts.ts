@@ -11,7 +11,6 @@ export const TEXTS = {
   allLessons: "All lessons",
   listPromise: "Everything runs in this browser: nothing is installed, nothing leaves this computer.",
   noLesson: (name: string) => `There is no lesson “${name}” here.`,
-  edited: "edited by you",
 
   run: "Run",
   runHint: "Run this cell (Shift-Enter)",
@@ -43,7 +42,6 @@ export const TEXTS = {
   moreLines: (count: number) => `… ${count.toLocaleString("en")} earlier lines are not shown`,
   table: "As a table",
   wholeTraceback: "The whole traceback",
-  waiting: "waiting",
 
   off: "Python starts with the first cell",
   loading: (done: number, all: number) => `Loading Python: ${done.toFixed(1)} of ${all.toFixed(1)} MB`,

@@ -1,4 +1,5 @@
 /** Hosts a widget's front end, an ES module as anywidget takes it (https://anywidget.dev, "Anywidget Front-End Module"). */
+import { fromBase64 } from "../worker/bytes";
 
 export const WIDGET = "application/vnd.handson.widget+json";
 
@@ -56,7 +57,7 @@ class Model {
 
 /** Hand a message of Python to its widget; one whose output is gone hears nothing. */
 export function tellWidget(message: { id: string; content: unknown; buffers?: string[] }): void {
-  const buffers = (message.buffers ?? []).map((text) => new DataView(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer));
+  const buffers = (message.buffers ?? []).map((text) => new DataView(fromBase64(text).buffer));
   models.get(message.id)?.receive(message.content, buffers);
 }
 
