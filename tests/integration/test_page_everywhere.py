@@ -6,14 +6,11 @@ is held by `handson check --tier page`. Some minutes for each place: without HAN
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -21,7 +18,8 @@ import pytest
 from handson.kit.carried import Carried
 from handson.kit.frontend import CHECKOUT
 from handson.kit.site import Site, build_site
-from tests.integration.test_demos import PLACES, _Quiet
+from tests.integration.conftest import served
+from tests.integration.test_demos import PLACES
 from tests.integration.test_page import PROGRAMS
 from tests.integration.test_page_lessons import AGENDA, CATALOG, taken
 
@@ -40,11 +38,8 @@ def solved(taken: Carried, tmp_path_factory: pytest.TempPathFactory) -> Site:  #
 @pytest.fixture(scope="module")
 def port(solved: Site) -> Iterator[int]:
     """A plain web server of the site."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(solved.folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
+    with served(solved.folder) as port:
+        yield port
 
 
 @pytest.mark.parametrize(("browser", "place"), PLACES)
