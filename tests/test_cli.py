@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from handson import cli
+from handson.kit.site import Site
 
 MakeWorkshop = Callable[..., Path]
 NEEDS_CAT = ("#   tiers: [laptop]", "#   assets: [cat]\n#   tiers: [laptop]")
@@ -53,7 +54,8 @@ def test_lessons_lists_contracts_agendas_and_what_fetch_would_bring(
     [
         (("check", "ad"), 2, "There is no lesson named 'ad'", "Did you mean 'add'? Valid names: add."),
         (("open", "mul"), 2, "There is no lesson named 'mul'", "Valid names: add."),
-        (("fetch", "dog"), 2, "There is no asset named 'dog'", "There is no asset at all yet."),
+        (("fetch", "dog"), 2, "There is no asset named 'dog'", "Valid names: pyodide."),
+        (("fetch", "pyodid"), 2, "There is no asset named 'pyodid'", "Did you mean 'pyodide'?"),
         (("fetch",), 1, "Nothing was named to fetch.", "--all"),
     ],
 )
@@ -83,6 +85,53 @@ def test_a_lesson_page_that_is_open_already_is_opened_and_not_built_again_under_
     told = capsys.readouterr().out
     assert "is already open:" in told
     assert "http://127.0.0.1:8861/#/add" in told
+    assert "is not used" not in told
+    arguments = ("open", "--page", "--no-browser", "--port", "9000", "--workshop", str(make_workshop()))
+    assert handson(monkeypatch, *arguments) == 0
+    assert "Port 9000 is not used: it answers at 8861" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("fetched", [True, False])
+def test_a_site_without_the_lessons_data_says_so_at_its_end_and_how_to_serve_it(
+    make_workshop: MakeWorkshop,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fetched: bool,
+) -> None:
+    folder = tmp_path / "a stick"
+    lacking = () if fetched else ("cat", "dog")
+    built = Site(folder, 10, 1, ("add",), (), lacking, ("add",) if lacking else ())
+    long = "without cat: " + "it has not been fetched; " * 9
+
+    def build(*_: object, say: Callable[[str], None] = lambda _: None, **__: object) -> Site:
+        say(long)
+        return built
+
+    monkeypatch.setattr("handson.kit.site.build_site", build)
+    assert handson(monkeypatch, "kit", "site", "--to", str(folder), "--workshop", str(make_workshop())) == 0
+    told = capsys.readouterr().out
+    assert f"· {long}\n" in told, "a line is not broken in the middle of a command"
+    sentence = (
+        "Without 2 of the lessons' data sets: these lessons run on stand-ins: add. `handson fetch --all`, then build"
+    )
+    assert (sentence in told) is not fetched
+    assert "-m http.server --directory " in told
+    assert f"{folder}'" in told or f'{folder}"' in told, "quoted for the shell"
+
+    class Server:
+        server_address = ("127.0.0.1", 8860)
+
+        def __enter__(self) -> None: ...
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def serve_forever(self) -> None: ...
+
+    monkeypatch.setattr("handson.laptop.page.running_page", lambda _: None)
+    monkeypatch.setattr("handson.laptop.page.page_server", lambda *_: Server())
+    assert handson(monkeypatch, "open", "--page", "--no-browser", "--workshop", str(make_workshop())) == 0
+    assert (sentence in capsys.readouterr().out) is not fetched
 
 
 def test_a_folder_without_a_workshop_is_told(

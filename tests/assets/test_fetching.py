@@ -89,6 +89,18 @@ def test_a_host_that_nobody_answers_at_is_asked_once_and_all_that_is_missing_is_
     assert failure.value.cause.endswith("Nor could 2 more: folder/1.bin, folder/2.bin.")
 
 
+def test_many_files_of_an_asset_are_counted_and_what_no_lesson_needs_has_no_stand_in(
+    cache: Cache, watcher: Recorder
+) -> None:
+    files = [described(NOWHERE, content=bytes([n]), path=f"folder/{n}.bin") for n in range(12)]
+    extra = {name: one.model_copy(update={"extra": True}) for name, one in asset(*files).items()}
+    with pytest.raises(FetchError) as failure:
+        fetch(extra, watcher, cache=cache)
+    assert failure.value.cause.endswith("\nNor could 11 more: 11 of thing.")
+    assert failure.value.way_out.endswith("where it lies as folder/0.bin.")
+    assert "Until then" not in failure.value.way_out
+
+
 # What is wrong is named and not kept
 
 

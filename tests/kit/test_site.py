@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import base64
+import errno
 import gzip
 import hashlib
 import io
 import json
+import os
 import re
 import zipfile
 from collections.abc import Callable
@@ -29,6 +31,17 @@ def content_of(index: Path) -> dict[str, object]:
 
 
 Make = Callable[..., Path]
+CAT = f"""
+[assets.cat]
+what = "A cat."
+licence = "CC0"
+source = "https://example.org/"
+[[assets.cat.files]]
+path = "cat.jpg"
+urls = ["https://example.org/cat.jpg"]
+sha256 = "{"0" * 64}"
+bytes = 3
+"""
 ON_PAGE = ("tiers: [laptop]", "tiers: [page, laptop]")
 
 
@@ -55,11 +68,11 @@ def test_a_lesson_of_the_page_comes_with_its_cells_and_prose(make_workshop: Make
 
 
 @pytest.mark.usefixtures("front")
-def test_a_lesson_that_cannot_run_there_says_where_it_does(make_workshop: Make, tmp_path: Path) -> None:
+def test_a_lesson_that_cannot_run_there_says_what_it_needs(make_workshop: Make, tmp_path: Path) -> None:
     built = build_site(read_catalog(read_workshop(make_workshop(("[laptop]", "[laptop, room]")))), tmp_path / "site")
     (card,) = content_of(built.index)["lessons"]  # type: ignore[misc]
     assert not card["here"]
-    assert card["why"] == "Runs on a laptop or in a room, not in this page."
+    assert card["why"] == "Needs handson installed on a laptop."
     assert card["script"] == ""
     assert built.elsewhere == ("add",)
 
@@ -124,6 +137,79 @@ def test_another_programs_manifest_makes_no_site(make_workshop: Make, tmp_path: 
     with pytest.raises(HandsonError, match="holds something that is no site"):
         build_site(read_catalog(read_workshop(make_workshop(ON_PAGE))), tmp_path / "app")
     assert (tmp_path / "app" / "files" / "mine.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("to", "cause"),
+    [("file", "is a file, not a folder"), ("file/site", "is a file, not a folder"), ("mine", "holds something"),
+     ("closed/site", "closed may not be written to")],
+)  # fmt: skip
+def test_a_folder_that_will_not_do_is_refused_before_anything_is_built(
+    make_workshop: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str, cause: str
+) -> None:
+    for folder in ("mine", "closed"):
+        (tmp_path / folder).mkdir()
+    for file in ("file", "mine/thesis.txt"):
+        (tmp_path / file).write_text("years of work")
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "closed" and real(path, mode))
+    monkeypatch.setattr(site, "front_end", lambda _: pytest.fail("it was built"))
+    monkeypatch.setattr(site, "carried", lambda *_: pytest.fail("data were made small"))
+    with pytest.raises(HandsonError, match=cause) as refused:
+        build_site(read_catalog(read_workshop(make_workshop(ON_PAGE))), tmp_path / to)
+    assert "--to" in refused.value.way_out
+
+
+@pytest.mark.usefixtures("front")
+def test_a_disk_that_becomes_full_is_told_with_what_is_needed(
+    make_workshop: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = read_catalog(read_workshop(make_workshop(ON_PAGE)))
+    whole = build_site(catalog, tmp_path / "whole")
+    needed = sum((whole.folder / path).stat().st_size for path in content_hashes(whole.folder))
+    room = [needed // 2]
+    write = Path.write_bytes
+
+    def limited(self: Path, content: bytes) -> int:
+        room[0] -= len(content)
+        if room[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", limited)
+        with pytest.raises(HandsonError, match="is incomplete: No space left on device") as told:
+            build_site(catalog, tmp_path / "site")
+    assert f"{tmp_path / 'site'} is incomplete" in told.value.cause
+    assert f"It needs about {needed / 1e6:.1f} MB; " in told.value.cause
+    assert "build again" in told.value.way_out
+    assert not (tmp_path / "site" / "index.html").exists()
+    assert build_site(catalog, tmp_path / "site").bytes == whole.bytes
+
+
+def test_an_error_that_is_not_of_writing_stays_a_defect(
+    make_workshop: Make, front: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (front / "page.css").unlink()
+    monkeypatch.setattr(site.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
+    with pytest.raises(FileNotFoundError):
+        build_site(read_catalog(read_workshop(make_workshop(ON_PAGE))), tmp_path / "site")
+
+
+def content_hashes(folder: Path) -> dict[str, str]:
+    return dict(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["sha256"])
+
+
+@pytest.mark.usefixtures("front")
+def test_what_was_not_fetched_is_counted_with_the_lessons_that_miss_it(
+    make_workshop: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HANDSON_CACHE", str(tmp_path / "cache"))
+    root = make_workshop(("#   tiers: [laptop]", "#   assets: [cat]\n#   tiers: [page, laptop]"), assets=CAT)
+    built = build_site(read_catalog(read_workshop(root)), tmp_path / "site")
+    assert (built.not_fetched, built.on_stand_ins) == (("cat",), ("add",))
+    whole = build_site(read_catalog(read_workshop(root)), tmp_path / "site", take=Carried({}, {}, {}))
+    assert (whole.not_fetched, whole.on_stand_ins) == ((), ())
 
 
 @pytest.mark.usefixtures("front")

@@ -33,6 +33,8 @@ from handson.errors import HandsonError
 
 _CHUNK = 1 << 20
 _SPARE_BYTES = 50 * 10**6
+_MOST_LISTED = 8
+"""Files of an asset that are named one by one."""
 _MOST_UNKNOWN_BYTES = 2 * 10**9
 """Of a file whose size is not in the manifest."""
 
@@ -75,9 +77,20 @@ def fetch(
             failures[file.path] = failure
     if failures:
         (_, first), *others = failures.items()
-        more = f"\nNor could {len(others)} more: {', '.join(path for path, _ in others)}." if others else ""
-        raise FetchError(first.cause + more, first.way_out)
+        more = f"\nNor could {len(others)} more: {_listed([path for path, _ in others], assets)}." if others else ""
+        needed = any(file.path in failures and not assets[name].extra for name, file in wanted)
+        until = " Until then the lessons use what comes with them." if needed else ""
+        raise FetchError(first.cause + more, first.way_out + until)
     return fetched
+
+
+def _listed(paths: list[str], assets: dict[str, Asset]) -> str:
+    """The files by their paths; those of an asset with many of them by its name."""
+    words = []
+    for name, asset in assets.items():
+        these = [file.path for file in asset.files if file.path in paths]
+        words += these if len(these) <= _MOST_LISTED else [f"{len(these)} of {name}"]
+    return ", ".join(words)
 
 
 def _refuse_full_disk(cache: Cache, sizes: dict[Path, int]) -> None:
@@ -178,8 +191,7 @@ def _from_first_source(file: AssetFile, location: Path, sources: Sources, watche
         problems.append(f"no published address, as {OFFLINE} is set")
     raise FetchError(
         f"{file.path} could not be fetched. Asked:\n  " + "\n  ".join(problems),
-        f"With no network, bring it on a stick: {MIRROR}=FOLDER, where it lies as {file.path}. "
-        "Until then the lessons use what comes with them.",
+        f"With no network, bring it on a stick: {MIRROR}=FOLDER, where it lies as {file.path}.",
     )
 
 

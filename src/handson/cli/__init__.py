@@ -18,8 +18,9 @@ from rich.table import Table
 from handson import __version__
 from handson.cli.console import AsJson, WorkshopFolder, catalog_of, err, out, plain, print_json
 from handson.cli.kit import app as kit_app
+from handson.cli.kit import tell_stand_ins
 from handson.cli.zoo import app as zoo_app
-from handson.errors import HandsonError
+from handson.errors import HandsonError, UnknownNameError
 
 if TYPE_CHECKING:
     from handson.assets import Asset, Fetched
@@ -75,7 +76,8 @@ def open_(
     ] = None,
     here: Annotated[bool, typer.Option("--here", help="Keep your lessons below the current folder.")] = False,
     port: Annotated[
-        int | None, typer.Option(help="The port to answer on (default: the first free one from 8888).")
+        int | None,
+        typer.Option(help="The port to answer on (default: the first free one from 8888; of the page, from 8860)."),
     ] = None,
     page: Annotated[
         bool, typer.Option("--page", help="The lesson page in place of JupyterLab: Python runs in the browser.")
@@ -97,6 +99,7 @@ def open_(
     _tell_changes(folder, update_workspace(folder, catalog.lessons, index_for(catalog.manifest)))
     if server := running_server(folder):
         out.print(f"[bold]{catalog.workshop.title}[/] is already open:\n  {server.url(notebook)}", soft_wrap=True)
+        _tell_unused(port, server.port)
         if browser:
             show(server, notebook)
         return
@@ -126,12 +129,14 @@ def _open_page(catalog: Catalog, lesson: str | None, port: int | None, browser: 
     if (running := running_page(folder)) is not None:
         address = page_address(running, name)
         out.print(f"[bold]{catalog.workshop.title}[/] is already open:\n  {address}", soft_wrap=True)
+        _tell_unused(port, running)
         out.print("It shows the lessons as they were then; end it with Ctrl-C where it runs to see newer ones.")
         if browser:
             webbrowser.open(address)
         return
     with out.status("Preparing the page"):
         site = build_site(catalog, folder)
+    tell_stand_ins(site)
     server = page_server(site.folder, choose_port(port, DEFAULT_PORT))
     taken = server.server_address[1]
     if port is None and taken != DEFAULT_PORT:
@@ -144,6 +149,11 @@ def _open_page(catalog: Catalog, lesson: str | None, port: int | None, browser: 
     out.print("Your changes are kept by the browser. To end: close the tab, then press Ctrl-C here.", soft_wrap=True)
     with server, contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
+
+
+def _tell_unused(asked: int | None, port: int) -> None:
+    if asked not in (None, port):
+        out.print(f"Port {asked} is not used: it answers at {port} until it is ended there.", soft_wrap=True)
 
 
 @app.command()
@@ -344,6 +354,9 @@ def _fetch_showing(catalog: Catalog, names: list[str], console: Console) -> list
 
 def _described(catalog: Catalog, names: list[str]) -> dict[str, Asset]:
     """The assets named: the workshop's, and Pyodide's packages, which no workshop describes."""
+    for name in names:
+        if name not in (valid := {*catalog.manifest.assets, "pyodide"}):
+            raise UnknownNameError("asset", name, valid)
     if "pyodide" not in names or "pyodide" in catalog.manifest.assets:
         return catalog.manifest.select(names)
     from handson.kit.frontend import front_end

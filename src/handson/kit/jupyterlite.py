@@ -64,7 +64,8 @@ def refuse_without_tools() -> None:
     if missing := missing_tools():
         raise HandsonError(
             f"JupyterLite is built by packages that are not installed here: {', '.join(missing)}.",
-            'pip install "handson[jupyterlite]"; in a checkout, `.venv/bin/uv pip install -e ".[jupyterlite]"`.',
+            'pip install "handson[jupyterlite]"; in a checkout, `.venv/bin/uv pip install -e ".[jupyterlite]"` '
+            r"(Windows: .venv\Scripts\uv).",
         )
 
 

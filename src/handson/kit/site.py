@@ -11,6 +11,7 @@ import io
 import json
 import os
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from PIL import Image, ImageOps, ImageSequence
 
 import handson
 from handson import __version__
+from handson.assets import missing
 from handson.errors import HandsonError
 from handson.kit.carried import Carried, carried
 from handson.kit.demos import digits_script, packed_digits, with_digits
@@ -51,7 +53,7 @@ _NOT_FOR_PYODIDE = tuple(f"handson/pocket/{path}" for path in ("build.py", "buil
 _SPARES_OURS = "squeezenet-1.1"
 """The network that lessons prefer to those of ours."""
 _CARD = (512, 320)
-_TIERS = {"laptop": "on a laptop", "room": "in a room", "image": "in an image"}
+_TIERS = {"room": "in a room", "image": "in an image"}
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,10 @@ class Site:
     lessons: tuple[str, ...]
     elsewhere: tuple[str, ...]
     """Lessons that are listed and do not run in the page."""
+    not_fetched: tuple[str, ...] = ()
+    """Assets that the page goes without because they were not fetched."""
+    on_stand_ins: tuple[str, ...] = ()
+    """Lessons of the page that run on what comes with handson in place of these."""
 
     @property
     def index(self) -> Path:
@@ -85,50 +91,91 @@ def build_site(
 
     take: the assets to take along, if not all that were fetched (see `handson.kit.carried`); packages: those of
     Pyodide's own to take along (see `handson.kit.pyodide`); with_jupyterlite: build JupyterLite beside the page.
-    Raises HandsonError where the folder holds something else, the front end is missing, a package was not fetched, or
-    what builds JupyterLite is not installed.
+    Raises HandsonError where the folder holds something else, the front end is missing, a package was not fetched,
+    what builds JupyterLite is not installed (all of that before anything is built), or the disk becomes full.
     """
+    _refuse_folder(to)
     if with_jupyterlite:
         refuse_without_tools()
+    front = front_end(say)
+    wheels = fetched_wheels(lock_of(front), packages) if packages else []
     here = [lesson for lesson in catalog.lessons if "page" in lesson.contract.tiers]
     take = take or _all_that_was_fetched(here, catalog, say)
     files = {name: {f"{CACHE}/{path}": data for path, data in paths.items()} for name, paths in take.files.items()}
-    front = front_end(say)
-    wheels = fetched_wheels(lock_of(front), packages) if packages else []
     own = _own_modules(with_networks=_SPARES_OURS not in files)
     _make_room(to, catalog.workshop.name)
+
+    def write(folder: Folder) -> None:
+        site = {
+            "name": catalog.workshop.name,
+            "title": catalog.workshop.title,
+            "version": __version__,
+            "agendas": [
+                {"minutes": minutes, "title": agenda.title, "lessons": list(agenda.lessons)}
+                for minutes, agenda in catalog.workshop.agendas.items()
+            ],
+            "lessons": [_card(lesson, take.by_lesson.get(lesson.name, ()), folder) for lesson in catalog.lessons],
+            "demos": list(_demos(front, folder, take.named("mnist"))),
+            "resources": {name: folder.pack(name, (front / name).read_bytes()) for name in _PACKED}
+            | {"handson.zip": folder.pack("handson", _zipped(own))}
+            | {wheel.file: folder.pack(wheel.name, wheel.content) for wheel in wheels}
+            | {resource: folder.pack(resource, content) for resource, content in _resources(files)}
+            | {_resource_of(lesson): folder.pack(_resource_of(lesson), _content(lesson, version)) for lesson in here},
+            "files": {asset: {path: f"{asset}-{n}" for n, path in enumerate(paths)} for asset, paths in files.items()},
+            "packages": ["handson.zip", *(wheel.file for wheel in wheels)],
+            "texts": {f"{HOME}/{INDEX.as_posix()}": json.dumps(dict(take.index))},
+            "environment": {"HANDSON_CACHE": CACHE, "HANDSON_BACKEND": "pocket"},
+            "jupyter": START if with_jupyterlite else "",
+        }
+        if with_jupyterlite and not isinstance(folder, _Counted):
+            say("building JupyterLite")
+            add_jupyterlite(folder, catalog.workshop, here, version, front, own, take, wheels)
+        folder.write("index.html", _html(site, front, folder))
+        folder.write("licences.txt", (front / "licences.txt").read_bytes())
+
     folder = Folder(to)
     say("writing the page")
-    site = {
-        "name": catalog.workshop.name,
-        "title": catalog.workshop.title,
-        "version": __version__,
-        "agendas": [
-            {"minutes": minutes, "title": agenda.title, "lessons": list(agenda.lessons)}
-            for minutes, agenda in catalog.workshop.agendas.items()
-        ],
-        "lessons": [_card(lesson, take.by_lesson.get(lesson.name, ()), folder) for lesson in catalog.lessons],
-        "demos": list(_demos(front, folder, take.named("mnist"))),
-        "resources": {name: folder.pack(name, (front / name).read_bytes()) for name in _PACKED}
-        | {"handson.zip": folder.pack("handson", _zipped(own))}
-        | {wheel.file: folder.pack(wheel.name, wheel.content) for wheel in wheels}
-        | {resource: folder.pack(resource, content) for resource, content in _resources(files)}
-        | {_resource_of(lesson): folder.pack(_resource_of(lesson), _content(lesson, version)) for lesson in here},
-        "files": {asset: {path: f"{asset}-{n}" for n, path in enumerate(paths)} for asset, paths in files.items()},
-        "packages": ["handson.zip", *(wheel.file for wheel in wheels)],
-        "texts": {f"{HOME}/{INDEX.as_posix()}": json.dumps(dict(take.index))},
-        "environment": {"HANDSON_CACHE": CACHE, "HANDSON_BACKEND": "pocket"},
-        "jupyter": START if with_jupyterlite else "",
-    }
-    if with_jupyterlite:
-        say("building JupyterLite")
-        add_jupyterlite(folder, catalog.workshop, here, version, front, own, take, wheels)
-    folder.write("index.html", _html(site, front, folder))
-    folder.write("licences.txt", (front / "licences.txt").read_bytes())
-    _write_manifest(to, catalog.workshop.name, folder.manifest())
+    try:
+        write(folder)
+        _write_manifest(to, catalog.workshop.name, folder.manifest())
+    except OSError as error:
+        if not _of_writing(error, to):
+            raise
+        write(counted := _Counted(to))
+        raise _incomplete(to, error, counted.size, with_jupyterlite) from None
     size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
     elsewhere = tuple(lesson.name for lesson in catalog.lessons if lesson not in here)
-    return Site(to, size, len(folder.written) + 1, tuple(lesson.name for lesson in here), elsewhere)
+    absent = tuple(missing(catalog.manifest, take.left_out))
+    stand_ins = tuple(lesson.name for lesson in here if set(absent) & set(lesson.contract.assets))
+    names = tuple(lesson.name for lesson in here)
+    return Site(to, size, len(folder.written) + 1, names, elsewhere, absent, stand_ins)
+
+
+class _Counted(Folder):
+    """Writes nothing: says how much would have been written."""
+
+    size = 0
+
+    def write(self, path: str, content: bytes | str) -> str:
+        self.size += len(content.encode() if isinstance(content, str) else content)
+        return path
+
+
+def _of_writing(error: OSError, to: Path) -> bool:
+    """Whether it is about what was being written: the site, what JupyterLite is built in, or (a full disk) no name."""
+    places = (to, Path(tempfile.gettempdir()))
+    return error.filename is None or any(Path(os.fsdecode(error.filename)).is_relative_to(place) for place in places)
+
+
+def _incomplete(to: Path, error: OSError, needed: int, with_jupyterlite: bool) -> HandsonError:
+    place = Path(os.fsdecode(error.filename)) if error.filename else to
+    where = to if place.is_relative_to(to) else place.parent
+    more = " without JupyterLite" if with_jupyterlite else ""
+    return HandsonError(
+        f"The site in {to} is incomplete: {error.strerror or error}, while {place} was written. "
+        f"It needs about {needed / 1e6:.1f} MB{more}; {shutil.disk_usage(where).free / 1e6:.1f} MB are free there now.",
+        "Free some space, or name a folder on another disk with --to, and build again: what is there now is of no use.",
+    )
 
 
 _PACKED = ("pyodide.asm.wasm", "python_stdlib.zip", "worker.js", "vega.js")
@@ -145,6 +192,22 @@ def _all_that_was_fetched(lessons: Sequence[Lesson], catalog: Catalog, say: Say)
 def _write_manifest(to: Path, workshop: str, hashes: Mapping[str, str]) -> None:
     manifest = {"workshop": workshop, "handson": __version__, "sha256": dict(hashes)}
     (to / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+def _refuse_folder(to: Path) -> None:
+    """Raise HandsonError where no site can be written, which is cheap to see before anything is built."""
+    try:
+        above = next(folder for folder in (to, *to.parents) if folder.exists())
+        if not above.is_dir():
+            raise HandsonError(f"{above} is a file, not a folder.", "Name a new or an empty folder with --to FOLDER.")
+        if above == to and _paths_of(to / MANIFEST) is None and any(to.iterdir()):
+            raise HandsonError(
+                f"{to} holds something that is no site of handson.", "Name an empty or a new folder with --to FOLDER."
+            )
+    except (OSError, ValueError):
+        return  # what it holds cannot be read: `_make_room` says how
+    if not os.access(above, os.W_OK):
+        raise HandsonError(f"{above} may not be written to.", "Name another folder with --to.")
 
 
 def _make_room(to: Path, workshop: str) -> None:
@@ -199,10 +262,16 @@ def _card(lesson: Lesson, assets: Sequence[str], folder: Folder) -> dict[str, An
         "picture": folder.write_named(f"card-{lesson.name}", ".webp", _small(picture)) if picture else "",
         "pictureAlt": contract.picture_alt,
         "here": here,
-        "why": "" if here else f"Runs {_listed([_TIERS[tier] for tier in contract.tiers])}, not in this page.",
+        "why": "" if here else _why_not_here(contract.tiers),
         "assets": list(assets),
         "script": _resource_of(lesson) if here else "",
     }
+
+
+def _why_not_here(tiers: Sequence[str]) -> str:
+    if "laptop" in tiers:
+        return "Needs handson installed on a laptop."
+    return f"Runs {_listed([_TIERS[tier] for tier in tiers])}, not in this page."
 
 
 def _listed(words: list[str]) -> str:

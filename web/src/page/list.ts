@@ -15,7 +15,7 @@ export function drawList(site: Site): HTMLElement {
     "main", { class: "list", id: "main", tabindex: -1 },
     h("header", { class: "masthead" }, h("h1", {}, site.title), h("p", {}, TEXTS.listPromise)),
     ...sections,
-    rest.length > 0 && section(TEXTS.lessons, rest),
+    rest.length > 0 && section(sections.length > 0 ? TEXTS.moreLessons : TEXTS.lessons, rest),
     site.demos.length > 0 && h(
       "section", {},
       h("h2", {}, TEXTS.demos), h("p", { class: "aside" }, TEXTS.demosPromise),
@@ -34,6 +34,15 @@ function jupyter(path: string): HTMLElement {
     h("h2", {}, TEXTS.jupyter),
     h("p", { class: "aside" }, served ? TEXTS.jupyterPromise : TEXTS.jupyterNoServer),
     served && h("p", {}, h("a", { class: "to-jupyter", href: path }, TEXTS.jupyterOpen)),
+  );
+}
+
+/** In place of a lesson that does not run in this page: what it is, and what it needs. */
+export function drawElsewhere(lesson: LessonCard): HTMLElement {
+  return h(
+    "main", { class: "column" },
+    h("h1", {}, lesson.title), h("p", {}, lesson.promise), h("p", { class: "note" }, lesson.why),
+    h("p", {}, h("a", { href: "#/" }, TEXTS.allLessons)),
   );
 }
 

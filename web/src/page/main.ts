@@ -3,7 +3,7 @@ import "./page.css";
 import { h } from "./dom";
 import { openEdits, type Edits } from "./edits";
 import { LessonView } from "./lesson";
-import { drawList } from "./list";
+import { drawElsewhere, drawList } from "./list";
 import { loadLesson } from "./resources";
 import { readSite } from "./site";
 import { TEXTS } from "./texts";
@@ -15,10 +15,10 @@ let view: LessonView | null = null;
 let edits: Promise<Edits> | null = null;
 let asked = 0;
 
-async function lessonView(name: string): Promise<LessonView | string> {
+async function lessonView(name: string): Promise<LessonView | HTMLElement | string> {
   const card = site.lessons.find((lesson) => lesson.name === name);
   if (!card) return TEXTS.noLesson(name);
-  if (!card.here) return card.why;
+  if (!card.here) return drawElsewhere(card);
   edits ??= openEdits(site.name);
   const opened = await edits;
   const [content, mine] = await Promise.all([loadLesson(site, card.script), opened.all(name)]);
@@ -53,6 +53,11 @@ async function go(): Promise<void> {
     }
     if (typeof made === "string") {
       app.replaceChildren(h("main", { class: "column" }, h("p", { class: "note" }, made), h("p", {}, h("a", { href: "#/" }, TEXTS.allLessons))));
+      return;
+    }
+    if (made instanceof HTMLElement) {
+      document.title = `${made.querySelector("h1")!.textContent} · ${site.title}`;
+      app.replaceChildren(made);
       return;
     }
     view = made;

@@ -1,6 +1,7 @@
 /** Every sentence of the page, in one place, to be translated. */
 export const TEXTS = {
   lessons: "Lessons",
+  moreLessons: "More lessons",
   demos: "Instant demos",
   demosPromise: "Small things to play with. No Python; they begin at once.",
   jupyter: "Jupyter",
