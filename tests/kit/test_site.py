@@ -181,7 +181,7 @@ def test_a_disk_that_becomes_full_is_told_with_what_is_needed(
         with pytest.raises(HandsonError, match="is incomplete: No space left on device") as told:
             build_site(catalog, tmp_path / "site")
     assert f"{tmp_path / 'site'} is incomplete" in told.value.cause
-    assert f"It needs about {needed / 1e6:.1f} MB; " in told.value.cause
+    assert f"It needs about {needed / 1e6:.1f} MB in all; " in told.value.cause
     assert "build again" in told.value.way_out
     assert not (tmp_path / "site" / "index.html").exists()
     assert build_site(catalog, tmp_path / "site").bytes == whole.bytes

@@ -173,7 +173,7 @@ def _incomplete(to: Path, error: OSError, needed: int, with_jupyterlite: bool) -
     more = " without JupyterLite" if with_jupyterlite else ""
     return HandsonError(
         f"The site in {to} is incomplete: {error.strerror or error}, while {place} was written. "
-        f"It needs about {needed / 1e6:.1f} MB{more}; {shutil.disk_usage(where).free / 1e6:.1f} MB are free there now.",
+        f"It needs about {needed / 1e6:.1f} MB in all{more}; {shutil.disk_usage(where).free / 1e6:.1f} MB are free now.",
         "Free some space, or name a folder on another disk with --to, and build again: what is there now is of no use.",
     )
 
