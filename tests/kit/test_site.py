@@ -192,8 +192,16 @@ def test_an_error_that_is_not_of_writing_stays_a_defect(
 ) -> None:
     (front / "page.css").unlink()
     monkeypatch.setattr(site.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
+    catalog = read_catalog(read_workshop(make_workshop(ON_PAGE)))
     with pytest.raises(FileNotFoundError):
-        build_site(read_catalog(read_workshop(make_workshop(ON_PAGE))), tmp_path / "site")
+        build_site(catalog, tmp_path / "site")
+
+    def unreadable(*_: object) -> None:
+        raise gzip.BadGzipFile("Not a gzipped file")
+
+    monkeypatch.setattr(site, "_card", unreadable)
+    with pytest.raises(gzip.BadGzipFile):
+        build_site(catalog, tmp_path / "site")
 
 
 def content_hashes(folder: Path) -> dict[str, str]:

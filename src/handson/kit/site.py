@@ -163,17 +163,19 @@ class _Counted(Folder):
 
 def _of_writing(error: OSError, to: Path) -> bool:
     """Whether it is about what was being written: the site, what JupyterLite is built in, or (a full disk) no name."""
+    if error.errno is None:  # a picture or an archive that cannot be read
+        return False
     places = (to, Path(tempfile.gettempdir()))
     return error.filename is None or any(Path(os.fsdecode(error.filename)).is_relative_to(place) for place in places)
 
 
 def _incomplete(to: Path, error: OSError, needed: int, with_jupyterlite: bool) -> HandsonError:
     place = Path(os.fsdecode(error.filename)) if error.filename else to
-    where = to if place.is_relative_to(to) else place.parent
+    free = shutil.disk_usage(to if place.is_relative_to(to) else tempfile.gettempdir()).free
     more = " without JupyterLite" if with_jupyterlite else ""
     return HandsonError(
         f"The site in {to} is incomplete: {error.strerror or error}, while {place} was written. "
-        f"It needs about {needed / 1e6:.1f} MB in all{more}; {shutil.disk_usage(where).free / 1e6:.1f} MB are free now.",
+        f"It needs about {needed / 1e6:.1f} MB in all{more}; {free / 1e6:.1f} MB are free now.",
         "Free some space, or name a folder on another disk with --to, and build again: what is there now is of no use.",
     )
 

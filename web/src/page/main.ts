@@ -48,7 +48,7 @@ async function go(): Promise<void> {
     app.replaceChildren(h("main", { class: "column", "aria-busy": "true" }));
     const made = await lessonView(name).catch((error: unknown) => (error as Error).message);
     if (turn !== asked) {
-      if (typeof made !== "string") made.close();
+      if (made instanceof LessonView) made.close();
       return;
     }
     if (typeof made === "string") {
