@@ -7,7 +7,10 @@ import random
 import re
 from pathlib import Path
 
-from handson.kit.packing import PART, Folder, as_string
+import pytest
+
+from handson.errors import HandsonError
+from handson.kit.packing import JOURNAL, PART, Folder, as_string
 
 _ESCAPED = {b"n": b"\n", b"r": b"\r", b"x00": b"\0"}
 
@@ -57,3 +60,31 @@ def test_the_manifest_knows_every_file_by_its_hash(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     folder.write("index.html", "<p>")
     assert folder.manifest() == {"index.html": hashlib.sha256(b"<p>").hexdigest()}
+
+
+def test_a_link_is_replaced_and_one_that_leads_outside_is_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "mine.html").write_text("mine")
+    root = tmp_path / "site"
+    root.mkdir()
+    (root / "index.html").symlink_to(outside / "mine.html")
+    (root / "files").symlink_to(outside)
+    folder = Folder(root)
+    folder.write("index.html", "ours")
+    assert not (root / "index.html").is_symlink()
+    assert (root / "index.html").read_text() == "ours"
+    for path in ("files/a.js", "files/below/a.js", "../outside/a.js"):
+        with pytest.raises(HandsonError, match="leads out of"):
+            folder.write(path, "ours")
+    assert [(file.name, file.read_text()) for file in outside.iterdir()] == [("mine.html", "mine")]
+
+
+def test_the_journal_names_a_file_before_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    folder = Folder(tmp_path, journal=True)
+    folder.write("index.html", "<p>")
+    with pytest.raises(OSError, match="taken"):
+        folder.write("taken", "")
+    wanted = [f"{hashlib.sha256(b'<p>').hexdigest()} index.html", f"{hashlib.sha256(b'').hexdigest()} taken"]
+    assert (tmp_path / JOURNAL).read_text().splitlines() == wanted

@@ -122,10 +122,64 @@ def test_a_strangers_manifest_removes_nothing_outside(make_workshop: Make, tmp_p
         file.write_text("years of work")
     paths = dict.fromkeys(["../thesis.txt", str(mine[1]), "old.txt", "."], "")
     (tmp_path / "site" / "old.txt").write_text("ours")
+    paths["old.txt"] = hashlib.sha256(b"ours").hexdigest()
+    paths["../also.txt"] = hashlib.sha256(b"years of work").hexdigest()
+    (tmp_path / "site" / "thesis.docx").write_text("years of work")
+    paths["thesis.docx"] = "0" * 64
     (tmp_path / "site" / "manifest.json").write_text(json.dumps({"handson": "0", "sha256": paths}))
     build_site(catalog, tmp_path / "site")
     assert all(file.exists() for file in mine)
     assert not (tmp_path / "site" / "old.txt").exists()
+    assert (tmp_path / "site" / "thesis.docx").read_text() == "years of work"
+
+
+@pytest.mark.usefixtures("front")
+def test_ones_own_files_in_an_older_site_stay_and_changed_ones_are_told(make_workshop: Make, tmp_path: Path) -> None:
+    catalog = read_catalog(read_workshop(make_workshop(ON_PAGE)))
+    folder = build_site(catalog, tmp_path / "site").folder
+    mine = [folder / place / "mine.txt" for place in ("files", "demos", "jupyter", "demos/deeper", ".")]
+    for file in mine:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("mine")
+    changed = next((folder / "files").glob("page-*.css"))
+    changed.write_text("/* mine */")
+    listed = json.loads((folder / "manifest.json").read_text())
+    listed["sha256"]["files/older.css"] = hashlib.sha256(b"older").hexdigest()
+    listed["sha256"]["emptied/then/older.css"] = hashlib.sha256(b"older").hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(listed))
+    (folder / "files" / "older.css").write_text("/* mine */")
+    (folder / "emptied" / "then").mkdir(parents=True)
+    (folder / "emptied" / "then" / "older.css").write_text("older")
+    told: list[str] = []
+    built = build_site(catalog, folder, say=told.append)
+    assert [file.read_text() for file in mine] == ["mine"] * len(mine)
+    assert (folder / "files" / "older.css").read_text() == "/* mine */"
+    assert not (folder / "emptied").exists()
+    said = [text for text in told if "not as it was built" in text]
+    assert [text.split()[0] for text in said] == [f"files/{changed.name}", "files/older.css"]
+    assert changed.read_text() != "/* mine */"  # the new site has a file of that name
+    assert "files/older.css" not in json.loads((built.folder / "manifest.json").read_text())["sha256"]
+
+
+@pytest.mark.usefixtures("front")
+def test_no_link_in_an_older_site_is_followed(make_workshop: Make, tmp_path: Path) -> None:
+    catalog = read_catalog(read_workshop(make_workshop(ON_PAGE)))
+    folder = build_site(catalog, tmp_path / "site").folder
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for name in ("index.html", "manifest.json"):
+        (folder / name).rename(outside / name)
+        (folder / name).symlink_to(outside / name)
+    before = {file: file.read_bytes() for file in outside.iterdir()}
+    build_site(catalog, folder)
+    assert not any((folder / name).is_symlink() for name in ("index.html", "manifest.json"))
+    (folder / "files").rename(outside / "files")
+    (folder / "files").symlink_to(outside / "files")
+    before |= {file: file.read_bytes() for file in (outside / "files").iterdir()}
+    with pytest.raises(HandsonError, match="leads out of"):
+        build_site(catalog, folder)
+    assert {file: file.read_bytes() for file in outside.rglob("*") if file.is_file()} == before
+    assert (folder / "index.html").is_file()  # refused before anything was removed
 
 
 @pytest.mark.parametrize("manifest", ['{"name": "an app"}', "[]", '{"handson": "0", "sha256": [3]}'])
@@ -220,9 +274,8 @@ def test_what_was_not_fetched_is_counted_with_the_lessons_that_miss_it(
     assert (whole.not_fetched, whole.on_stand_ins) == ((), ())
 
 
-@pytest.mark.usefixtures("front")
 def test_a_build_that_was_interrupted_is_begun_again(
-    make_workshop: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_workshop: Make, front: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     catalog = read_catalog(read_workshop(make_workshop(ON_PAGE)))
 
@@ -233,7 +286,14 @@ def test_a_build_that_was_interrupted_is_begun_again(
         patched.setattr(site, "_html", interrupted)
         with pytest.raises(KeyboardInterrupt):
             build_site(catalog, tmp_path / "site")
-    assert build_site(catalog, tmp_path / "site").index.is_file()
+    (front / "worker.js").write_text("/* newer */")
+    left = {file.name for file in (tmp_path / "site" / "files").iterdir()}
+    built = build_site(catalog, tmp_path / "site")
+    assert built.index.is_file()
+    listed = json.loads((built.folder / "manifest.json").read_text())["sha256"]
+    found = {file.relative_to(built.folder).as_posix() for file in built.folder.rglob("*") if file.is_file()}
+    assert found == {*listed, "manifest.json"}  # what the interrupted one wrote is gone
+    assert left - {Path(path).name for path in listed}
 
 
 @pytest.mark.usefixtures("front")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import random
+import struct
+import tracemalloc
+import zlib
 
 import pytest
 from PIL import Image, PngImagePlugin
 
 from handson.lab import decoding
 from handson.lab.decoding import UnreadableError, decoded, ppm, rgb_of
-from handson.lab.png import Pixels, indexed_png
+from handson.lab.png import Pixels, _chunk, indexed_png
 
 
 def noise(mode: str, size: tuple[int, int] = (7, 5)) -> Image.Image:
@@ -28,6 +31,12 @@ def file_of(image: Image.Image, kind: str, **options: object) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
+
+
+def made(width: int, height: int, kind: int, packed: bytes, *, first: bytes = b"IHDR") -> bytes:
+    """A PNG file of our own making, as damaged as wanted."""
+    header = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
+    return decoding.PNG_BEGINS + _chunk(first, header) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA"])
@@ -76,6 +85,17 @@ def test_ppm_goes_there_and_back() -> None:
         (b"P6 3 2 255\n" + bytes(17), "holds 17 bytes"),
         (b"P6 3", "damaged"),
         (file_of(Image.new("I;16", (2, 2)), "PNG"), "not of 8 bits"),
+        (made(1, 1, 3, zlib.compress(b"\0\0")), "damaged.*PLTE"),
+        (made(1, 1, 5, zlib.compress(b"\0\0")), "damaged"),
+        (made(1, 1, 0, zlib.compress(b"\0\0"), first=b"IHDX"), "no header"),
+        (made(1, 1, 0, zlib.compress(b"\0\0")[:-2]), "cut off"),
+        (made(1, 1, 0, zlib.compress(b"\0\0\0")), "more than its size says"),
+        (made(0, 0, 2, zlib.compress(b"")), "0 × 0 pixels"),
+        (made(10_000, 6_000, 2, b""), "60 million pixels; at most 50"),
+        (decoding.PNG_BEGINS, "damaged"),
+        (b"P6 0 7 255\n", "0 × 7 pixels"),
+        (b"P6 " + b"9" * 5000 + b" 1 255\n", "no size"),
+        (b"P6 10000 6000 255\n", "60 million pixels"),
     ],
 )
 def test_what_cannot_be_read_is_said(content: bytes, why: str) -> None:
@@ -83,8 +103,21 @@ def test_what_cannot_be_read_is_said(content: bytes, why: str) -> None:
         decoded(content)
 
 
+def test_a_small_file_is_not_unpacked_beyond_its_size() -> None:
+    packing = zlib.compressobj(9)
+    bomb = made(1, 1, 2, b"".join(packing.compress(bytes(1 << 20)) for _ in range(64)) + packing.flush())
+    tracemalloc.start()
+    with pytest.raises(UnreadableError, match="more than its size says"):
+        decoded(bomb)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 10 * len(bomb) < 1 << 20
+
+
 def test_with_pillow_anything_is_read_and_nonsense_refused() -> None:
     image = Image.new("RGB", (8, 8), (255, 0, 0))
     assert rgb_of(file_of(image, "WEBP", lossless=True)).data == image.tobytes()
     with pytest.raises(UnreadableError):
         rgb_of(b"hello")
+    with pytest.raises(UnreadableError, match="decompression bomb"):
+        rgb_of(made(20_000, 20_000, 2, b""))

@@ -13,24 +13,43 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from handson.errors import HandsonError
+
+JOURNAL = "unfinished.txt"
+"""In a folder that is being written: SHA-256 and path of every file, a line each, noted before the file is written."""
 PART = 3 << 18
 """Bytes of a part: 768 KiB, so that loading can say how far it is."""
 
 
 @dataclass
 class Folder:
-    """A folder being written; remembers what is in it."""
+    """A folder being written; remembers what is in it, with `journal` also in the folder, should it be interrupted."""
 
     root: Path
     written: dict[str, bytes] = field(default_factory=dict)
+    journal: bool = False
 
     def write(self, path: str, content: bytes | str) -> str:
-        """Write a file; returns its path, relative to the root, with '/'."""
+        """Write a file; returns its path, relative to the root, with '/'. A link of that name goes; its target stays.
+
+        Raises HandsonError where the path leads out of the root, by a link for instance.
+        """
         content = content.encode() if isinstance(content, str) else content
         target = self.root / path
+        if not target.parent.resolve().is_relative_to(self.root.resolve()):
+            raise HandsonError(
+                f"{target.parent} leads out of {self.root}: nothing is written there.",
+                "Remove that link, or name a new folder.",
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256(content).digest()
+        if self.journal:
+            with (self.root / JOURNAL).open("a", encoding="utf-8") as journal:
+                journal.write(f"{digest.hex()} {path}\n")
+        if target.is_symlink():
+            target.unlink()
         target.write_bytes(content)
-        self.written[path] = hashlib.sha256(content).digest()
+        self.written[path] = digest
         return path
 
     def write_named(self, stem: str, ending: str, content: bytes | str) -> str:

@@ -7,6 +7,7 @@ is Pyodide; handson's own modules that lessons import come along in a zip, with 
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import os
@@ -30,7 +31,7 @@ from handson.kit.carried import Carried, carried
 from handson.kit.demos import digits_script, packed_digits, with_digits
 from handson.kit.frontend import front_end
 from handson.kit.jupyterlite import PLACE, START, add_jupyterlite, refuse_without_tools
-from handson.kit.packing import Folder
+from handson.kit.packing import JOURNAL, Folder
 from handson.kit.pyodide import fetched_wheels, lock_of
 from handson.lab.places import INDEX
 from handson.lessons.catalog import Catalog
@@ -89,6 +90,9 @@ def build_site(
 ) -> Site:
     """Build the site of a workshop in folder `to`, which must be new, empty, or an older site.
 
+    Of an older site goes what was built; what was changed since, and what else lies there, stays, unless the new site
+    has a file of that name.
+
     take: the assets to take along, if not all that were fetched (see `handson.kit.carried`); packages: those of
     Pyodide's own to take along (see `handson.kit.pyodide`); with_jupyterlite: build JupyterLite beside the page.
     Raises HandsonError where the folder holds something else, the front end is missing, a package was not fetched,
@@ -103,7 +107,7 @@ def build_site(
     take = take or _all_that_was_fetched(here, catalog, say)
     files = {name: {f"{CACHE}/{path}": data for path, data in paths.items()} for name, paths in take.files.items()}
     own = _own_modules(with_networks=_SPARES_OURS not in files)
-    _make_room(to, catalog.workshop.name)
+    _make_room(to, catalog.workshop.name, say)
 
     def write(folder: Folder) -> None:
         site = {
@@ -133,11 +137,12 @@ def build_site(
         folder.write("index.html", _html(site, front, folder))
         folder.write("licences.txt", (front / "licences.txt").read_bytes())
 
-    folder = Folder(to)
+    folder = Folder(to, journal=True)
     say("writing the page")
     try:
         write(folder)
         _write_manifest(to, catalog.workshop.name, folder.manifest())
+        (to / JOURNAL).unlink()
     except OSError as error:
         if not _of_writing(error, to):
             raise
@@ -193,6 +198,8 @@ def _all_that_was_fetched(lessons: Sequence[Lesson], catalog: Catalog, say: Say)
 
 def _write_manifest(to: Path, workshop: str, hashes: Mapping[str, str]) -> None:
     manifest = {"workshop": workshop, "handson": __version__, "sha256": dict(hashes)}
+    if (to / MANIFEST).is_symlink():
+        (to / MANIFEST).unlink()
     (to / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 
@@ -202,7 +209,7 @@ def _refuse_folder(to: Path) -> None:
         above = next(folder for folder in (to, *to.parents) if folder.exists())
         if not above.is_dir():
             raise HandsonError(f"{above} is a file, not a folder.", "Name a new or an empty folder with --to FOLDER.")
-        if above == to and _paths_of(to / MANIFEST) is None and any(to.iterdir()):
+        if above == to and _listed_in(to / MANIFEST) is None and any(to.iterdir()):
             raise HandsonError(
                 f"{to} holds something that is no site of handson.", "Name an empty or a new folder with --to FOLDER."
             )
@@ -212,26 +219,28 @@ def _refuse_folder(to: Path) -> None:
         raise HandsonError(f"{above} may not be written to.", "Name another folder with --to.")
 
 
-def _make_room(to: Path, workshop: str) -> None:
+def _make_room(to: Path, workshop: str, say: Say) -> None:
     """A folder with an empty manifest, which tells an interrupted build as ours; anything but an older site stops us.
 
-    What the older site left goes. Its manifest may be a stranger's: nothing outside of the folder is touched.
+    Of the older site goes what it, or its journal, lists with the SHA-256 that the file still has, and the folders that
+    are empty then. The list may be a stranger's: nothing outside of the folder is touched, no link is followed.
     """
     try:
-        older = _paths_of(to / MANIFEST)
+        older = _listed_in(to / MANIFEST)
         if older is None and to.exists() and (not to.is_dir() or any(to.iterdir())):
             raise HandsonError(
                 f"{to} holds something that is no site of handson.", "Name an empty or a new folder with --to FOLDER."
             )
-        for path in older or ():
-            if (to / path).resolve().is_relative_to(to.resolve()) and (to / path).is_file():
-                (to / path).unlink()
-        for name in ("files", "demos", PLACE) if older is not None else ():
-            shutil.rmtree(to / name, ignore_errors=True)
+        for name in ("files", "demos", PLACE):
+            if not (to / name).resolve().is_relative_to(to.resolve()):
+                raise HandsonError(f"{to / name} is a link that leads out of {to}.", "Remove it, or name a new folder.")
+        for path, digest in (older or {}).items():
+            _remove(to, path, digest, say)
         to.mkdir(parents=True, exist_ok=True)
         if not os.access(to, os.W_OK):
             raise PermissionError(13, "it may not be written to")
         _write_manifest(to, workshop, {})
+        (to / JOURNAL).unlink(missing_ok=True)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise HandsonError(
@@ -239,14 +248,35 @@ def _make_room(to: Path, workshop: str) -> None:
         ) from None
 
 
-def _paths_of(manifest: Path) -> list[str] | None:
-    """What a site's manifest lists; None where that file is none of a site. Raises ValueError for what is no JSON."""
+def _remove(to: Path, path: str, digest: str, say: Say) -> None:
+    """Remove a file that a site in folder `to` wrote, if it is as it was then, and the folders that it leaves empty."""
+    root, file = to.resolve(), to / path
+    folder = file.parent.resolve()
+    if not folder.is_relative_to(root) or not (file.is_symlink() or file.is_file()):
+        return
+    if not file.is_symlink() and hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+        say(f"{path} is not as it was built: it stays, unless the new site has a file of that name")
+        return
+    file.unlink()
+    while folder != root and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
+def _listed_in(manifest: Path) -> dict[str, str] | None:
+    """What a site's manifest lists, and the journal of a build that was interrupted: paths and their SHA-256.
+
+    None where that file is none of a site. Raises ValueError for what is no JSON.
+    """
     if not manifest.is_file():
         return None
     content = json.loads(manifest.read_text(encoding="utf-8"))
     if not isinstance(content, dict) or "handson" not in content or not isinstance(content.get("sha256"), dict):
         return None
-    return list(content["sha256"])
+    journal = manifest.with_name(JOURNAL)
+    lines = journal.read_text(encoding="utf-8").splitlines() if journal.is_file() else []
+    listed: dict[str, str] = content["sha256"]
+    return listed | {path: digest for digest, _, path in (line.partition(" ") for line in lines)}
 
 
 def _card(lesson: Lesson, assets: Sequence[str], folder: Folder) -> dict[str, Any]:

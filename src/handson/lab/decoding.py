@@ -12,6 +12,8 @@ from handson.lab.pillow import pillow
 from handson.lab.png import Pixels, interleaved, pixels
 
 PNG_BEGINS = b"\x89PNG\r\n\x1a\n"
+_MOST_PIXELS = 50_000_000
+"""Checked before anything is unpacked: 150 MB in memory."""
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Numbers for each pixel in PNG's color types: gray, RGB, palette, gray and opacity, RGB and opacity."""
 
@@ -28,7 +30,7 @@ def rgb_of(content: bytes) -> Pixels:
     try:
         with image.open(io.BytesIO(content)) as picture:
             return pixels(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, image.DecompressionBombError) as error:
         raise UnreadableError(str(error)) from None
 
 
@@ -56,10 +58,11 @@ def ppm(picture: Pixels) -> bytes:
 
 
 def _ppm(content: bytes) -> Pixels:
-    found = re.match(rb"P6\s+(\d+)\s+(\d+)\s+(\d+)\s", content)
+    found = re.match(rb"P6\s+(\d{1,9})\s+(\d{1,9})\s+(\d{1,9})\s", content)
     if found is None:
         raise UnreadableError("it is damaged or cut off (no size)")
     width, height, most = (int(number) for number in found.groups())
+    _check_size(width, height)
     data = content[found.end() :]
     if most != 255 or len(data) != 3 * width * height:
         raise UnreadableError(f"it says {width} × {height} pixels up to {most}, and holds {len(data):,} bytes")
@@ -68,18 +71,33 @@ def _ppm(content: bytes) -> Pixels:
 
 def _png(content: bytes) -> Pixels:
     chunks = list(_chunks(content))
+    if chunks[0][0] != b"IHDR":
+        raise UnreadableError("it is damaged or cut off (no header)")
     width, height, bits, kind, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[0][1])
     if bits != 8 or interlaced:
         raise UnreadableError("a PNG that is interlaced, or not of 8 bits, is not read where Pillow is not installed")
-    packed = zlib.decompress(b"".join(data for name, data in chunks if name == b"IDAT"))
+    _check_size(width, height)
     channels = _CHANNELS[kind]
+    unpacking = zlib.decompressobj()
+    most = (width * channels + 1) * height  # each row behind the byte that names its filter
+    packed = unpacking.decompress(b"".join(data for name, data in chunks if name == b"IDAT"), most + 1)
+    if not unpacking.eof or len(packed) > most:
+        raise UnreadableError("it is cut off, or holds more than its size says")
     data = _unfiltered(packed, width * channels, height, channels)
     if kind == 3:
-        palette = next(data for name, data in chunks if name == b"PLTE").ljust(768, b"\0")
+        palette = dict(chunks)[b"PLTE"].ljust(768, b"\0")
         return Pixels(width, height, 3, interleaved([data.translate(palette[c::3]) for c in range(3)]))
     if kind == 4:
         return Pixels(width, height, 4, interleaved([data[0::2]] * 3 + [data[1::2]]))
     return Pixels(width, height, channels, data)
+
+
+def _check_size(width: int, height: int) -> None:
+    if not width * height:
+        raise UnreadableError(f"it says {width} × {height} pixels")
+    if width * height > _MOST_PIXELS:
+        millions = f"{width * height / 1e6:,.0f} million pixels; at most {_MOST_PIXELS / 1e6:.0f} million"
+        raise UnreadableError(f"it has {millions} fit into the memory of a small laptop")
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:

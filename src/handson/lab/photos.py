@@ -66,8 +66,6 @@ def _without_pillow(content: bytes, name: str, size: int | None) -> torch.Tensor
         picture = decoded(content)
     except UnreadableError as error:
         raise NoPhoto(f"{name} cannot be read: {error}. Drop the photo on the lesson's field.") from None
-    if picture.width * picture.height > _MOST_PIXELS:
-        raise _too_many_pixels(name, picture.width * picture.height, _MOST_PIXELS)
     shape = picture.height, picture.width, picture.channels
     values = torch.frombuffer(bytearray(picture.data), dtype=torch.uint8).reshape(shape).float() / 255
     if picture.channels == 4:

@@ -1,13 +1,18 @@
-"""The lesson page on loopback: a plain server of a folder that `handson kit site` built."""
+"""The lesson page on loopback: a plain server of a folder that `handson kit site` built.
+
+It answers who calls it by an address of this machine (another name that leads here is a stranger's page), with files of
+the folder only: no listing, and nothing behind a link that leads out of it.
+"""
 
 from __future__ import annotations
 
 import functools
 import http.client
 import http.server
+import io
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from handson.laptop.server import ADDRESS
 
@@ -35,10 +40,36 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         # Names of files change with their content; index.html is asked for again every time, and so is what is missing.
         lasting = self._found and self.path.startswith("/files/")
         self.send_header("Cache-Control", "max-age=31536000, immutable" if lasting else "no-cache")
+        self.send_header("X-Frame-Options", "DENY")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
         super().end_headers()
+
+    def send_head(self) -> io.BytesIO | BinaryIO | None:
+        if self.headers.get("Host", "").lower() not in _hosts(self.connection.getsockname()[1]):
+            self.send_error(403, "This page is asked for by an address of this machine only")
+        elif not self._is_there():
+            self.send_error(404)
+        else:
+            return super().send_head()
+        return None
+
+    def _is_there(self) -> bool:
+        """Whether what is asked for, or index.html in that folder, is a file of the site once links are followed."""
+        try:
+            asked = Path(self.translate_path(self.path)).resolve()
+            asked = (asked / "index.html").resolve() if asked.is_dir() else asked
+        except (OSError, ValueError, RuntimeError):  # no name that a file can have, or links in a circle
+            return False
+        return asked.is_file() and asked.is_relative_to(Path(self.directory).resolve())
 
     def log_message(self, *_: Any) -> None:
         """Nothing: the one who sits here sees the page."""
+
+
+def _hosts(port: int) -> set[str]:
+    """What a browser says of whom it calls."""
+    names = (ADDRESS, "localhost", "[::1]")
+    return {f"{name}:{port}" for name in names} | (set(names) if port == 80 else set())
 
 
 def page_server(folder: Path, port: int) -> http.server.ThreadingHTTPServer:

@@ -7,6 +7,8 @@ import random
 import struct
 import subprocess
 import sys
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import pytest
@@ -154,6 +156,42 @@ def test_what_would_need_terabytes_is_refused(tmp_path: Path) -> None:
     text = json.dumps(header).encode()
     path.write_bytes(content[:8] + struct.pack("<I", len(text)) + text + content[12 + length :])
     with pytest.raises(zoo.ZooError, match="damaged"):
+        read_compact(path, "cifar-small")
+
+
+def _rewritten(path: Path, packed: bytes | None = None, shape: list[int] | None = None) -> None:
+    """Put other numbers, or another shape of the first tensor, into a file."""
+    content = path.read_bytes()
+    length = struct.unpack_from("<I", content, 8)[0]
+    header = json.loads(content[12 : 12 + length])
+    header["tensors"][0]["shape"] = shape or header["tensors"][0]["shape"]
+    text = json.dumps(header).encode()
+    packed = content[12 + length :] if packed is None else packed
+    path.write_bytes(content[:8] + struct.pack("<I", len(text)) + text + packed)
+
+
+def test_numbers_are_not_unpacked_beyond_what_the_header_says(tmp_path: Path) -> None:
+    path = tmp_path / "a.weights"
+    write_compact(zoo.load("cifar-small").network, zoo.card("cifar-small"), path)
+    packing = zlib.compressobj(9)
+    _rewritten(path, packed=b"".join(packing.compress(bytes(1 << 20)) for _ in range(64)) + packing.flush())
+    tracemalloc.start()
+    with pytest.raises(zoo.ZooError, match="more than the header says"):
+        read_compact(path, "cifar-small")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 4 << 20
+
+
+@pytest.mark.parametrize(
+    ("shape", "why"),
+    [([10**30], "do not hold"), ([-1, 3], "cannot be"), ([2.5], "cannot be"), ([True], "cannot be")],
+)
+def test_shapes_that_cannot_be_are_refused(shape: list[int], why: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.weights"
+    write_compact(zoo.load("cifar-small").network, zoo.card("cifar-small"), path)
+    _rewritten(path, shape=shape)
+    with pytest.raises(zoo.ZooError, match=why):
         read_compact(path, "cifar-small")
 
 

@@ -1,5 +1,6 @@
 /** A lesson as a notebook: prose and code cells, run one after the other by one Python. */
 import { fromBase64 } from "../worker/bytes";
+import { checkedEnvironment } from "./checked";
 import { CodeCell } from "./codecell";
 import { coresChoice } from "./cores";
 import { download, h, icon } from "./dom";
@@ -60,12 +61,11 @@ export class LessonView {
     site: Site, readonly card: LessonCard, private readonly content: LessonContent, private readonly edits: Edits,
     mine: Map<string, string>,
   ) {
-    const checked = new URLSearchParams(location.search).get("environment");
     this.python = new Python(site, {
       state: (text, share) => this.say(text, share),
       said: (run, widget, message) => this.take(run, widget, message),
       renewed: () => this.renewed(),
-    }, () => card.assets, checked ? (JSON.parse(checked) as Record<string, string>) : {});
+    }, () => card.assets, checkedEnvironment(location.search, navigator.webdriver));
     const surroundings = { site, tell: (message: Record<string, unknown>) => this.python.tell(message) };
     const events = {
       edited: (cell: CodeCell) => this.keep(cell),

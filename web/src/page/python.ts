@@ -66,7 +66,7 @@ export class Python {
     this.started = Promise.race([failed, this.begin(() => start === this.starts)]).catch((error: unknown) => {
       if (start === this.starts) {
         this.end();
-        this.listener.state(TEXTS.cannotStart((error as Error).message), null);
+        this.listener.state(TEXTS.cannotStart(String((error as Error | null)?.message ?? error)), null);
       }
       throw error;
     });

@@ -5,6 +5,7 @@ import { loadPyodide, type PyodideInterface } from "pyodide";
 import { unpacked } from "./bytes";
 import { Crew, messagesTaken } from "./crew";
 import type { FromWorker, PythonError, Start, ToWorker } from "./messages";
+import { inWords } from "./thrown";
 
 /** handson.page.session.Session, as seen from here. */
 interface Session {
@@ -142,10 +143,10 @@ async function take(message: ToWorker): Promise<void> {
 self.addEventListener("unhandledrejection", (event) => {
   const reason = event.reason as Error | undefined;
   if (reason instanceof WebAssembly.RuntimeError || reason?.name === "ExitStatus" || (reason as { pyodide_fatal_error?: boolean })?.pyodide_fatal_error) {
-    post({ type: "broken", message: String(reason) });
+    post({ type: "broken", message: inWords(reason) });
   }
 });
 
 self.onmessage = (event: MessageEvent<ToWorker>) => {
-  take(event.data).catch((error: unknown) => post({ type: "broken", message: String((error as Error)?.stack ?? error) }));
+  take(event.data).catch((error: unknown) => post({ type: "broken", message: inWords(error) }));
 };

@@ -45,6 +45,8 @@ ENDING = ".weights"
 _MAGIC = b"HANDSON1"
 _MOST_CODES = 256
 _LARGEST_HALF = 65504.0
+_MOST_FROM_A_BYTE = 1032
+"""Deflate makes no more bytes out of one (zlib.net/zlib_tech.html)."""
 
 _CONV = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias")
 _KINDS: dict[type[nn.Module], tuple[str, ...]] = {
@@ -107,7 +109,7 @@ def read_compact(path: Path, name: str) -> Network:
         header = json.loads(content[start : start + length])
         if header["network"] != name:
             raise ZooError(f"{path.name} holds {header['network']}, not {name}.", "Take the file of that network.")
-        numbers = memoryview(zlib.decompress(content[start + length :]))
+        numbers = _numbers(content[start + length :], header["tensors"])
         state = _state(header["tensors"], numbers)
         network = _built(header, state)
         _fill(network, state)
@@ -204,11 +206,31 @@ def _check_size(arguments: Mapping[str, Any], weight: torch.Tensor | None, most:
             raise ValueError("a layer of another size than its numbers")
 
 
+def _numbers(packed: bytes, tensors: Sequence[dict[str, Any]]) -> memoryview:
+    """The numbers, unpacked as far as the header's shapes say, and one byte more. Raises ValueError."""
+    if any(type(side) is not int or side < 0 for entry in tensors for side in entry["shape"]):
+        raise ValueError("a shape that cannot be")
+    size = sum(_size(entry) for entry in tensors)
+    if size > _MOST_FROM_A_BYTE * len(packed):
+        raise ValueError(f"{len(packed):,} bytes do not hold {size:,} bytes of numbers")
+    unpacking = zlib.decompressobj()
+    numbers = unpacking.decompress(packed, size + 1)
+    if not unpacking.eof:
+        raise ValueError("the numbers are cut off, or more than the header says")
+    return memoryview(numbers)
+
+
+def _size(entry: Mapping[str, Any]) -> int:
+    """Bytes of a tensor's numbers."""
+    count: int = math.prod(entry["shape"])
+    return count * (1 if "palette" in entry else 2)
+
+
 def _state(tensors: Sequence[dict[str, Any]], numbers: memoryview) -> dict[str, torch.Tensor]:
     state, at = {}, 0
     for entry in tensors:
         count = math.prod(entry["shape"])
-        size = count * (1 if "palette" in entry else 2)
+        size = _size(entry)
         if at + size > len(numbers):
             raise ValueError(f"the numbers end before {entry['name']}")
         state[entry["name"]] = _unpacked(entry, bytes(numbers[at : at + size]), count).reshape(entry["shape"])
