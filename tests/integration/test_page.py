@@ -50,7 +50,7 @@ def test_a_lesson_is_done_in_the_page(browser: str, origin: str, page_site: Site
     failed = [f"{one['what']}: {one['detail']}" for one in tried if not one["ok"]]
     assert not failed, "\n".join(failed)
     assert done.returncode == 0, done.stderr
-    assert len(tried) == (19 if how == "all" else 15)
+    assert len(tried) == (23 if how == "all" else 19)
     _opens_in_jupyter(tmp_path)
 
 

@@ -37,13 +37,15 @@ const fine: Outcome = { error: null, milliseconds: 1, megabytes: 1, stopped: "",
 const soon = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 let put = vi.fn(async () => {});
+const putAtOnce = vi.fn();
 function lesson(): { view: LessonView; python: InstanceType<typeof Python> } {
-  const edits: Edits = { kept: true, all: async () => new Map(), put };
+  const edits: Edits = { kept: true, all: async () => new Map(), put, putAtOnce };
   const view = new LessonView({ resources: {} } as Site, card, content, edits, new Map());
   return { view, python: Python.last };
 }
 
 Range.prototype.getClientRects = () => [] as unknown as DOMRectList; // jsdom lays nothing out
+Element.prototype.scrollIntoView = () => {};
 beforeEach(() => { put = vi.fn(async () => {}); });
 
 test("Stop gives up a cell that waits for Python, and what is behind it", async () => {
@@ -96,4 +98,105 @@ test("changes that the browser could not store are said at once and until they a
   view.flush();
   await soon();
   expect([said.hidden, view.unsaved]).toEqual([true, false]);
+});
+
+/** A lesson in the document, of cells with these roles, the keyboard in the first. */
+function opened(...roles: string[]): { view: LessonView; python: InstanceType<typeof Python>; at: () => number } {
+  const cells = roles.map((role, i) => ({ ...code(`b-${i + 1}`), role: role as Cell["role"] }));
+  const edits: Edits = { kept: true, all: async () => new Map(), put, putAtOnce };
+  const view = new LessonView({ resources: {} } as Site, card, { ...content, cells }, edits, new Map());
+  document.body.replaceChildren(view.element);
+  view.cells[0]!.focusEditor();
+  return { view, python: Python.last, at: () => view.cells.findIndex((cell) => cell.element.contains(document.activeElement)) };
+}
+
+const shiftEnter = () => document.activeElement!.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", code: "Enter", keyCode: 13, shiftKey: true, bubbles: true, cancelable: true }));
+const notYet: Outcome = { ...fine, error: { ename: "NotYet", evalue: "", traceback: "Not yet: see above.", full: "" } };
+
+async function ends(python: InstanceType<typeof Python>, outcome: Outcome): Promise<void> {
+  await soon();
+  const run = python.runs.at(-1)!;
+  run.began();
+  run.ends(outcome);
+  await soon();
+}
+
+test("Shift-Enter runs a folded check, which stays folded, and goes on", async () => {
+  const { view, python, at } = opened("check", "exercise");
+  expect(document.activeElement!.textContent).toContain("run it, read it later");
+  expect(shiftEnter()).toBe(false);
+  await ends(python, fine);
+  expect([view.cells[0]!.state, view.cells[0]!.element.querySelector("details")!.open, at()]).toEqual(["done", false, 1]);
+});
+
+test("Shift-Enter stays in an exercise that has not passed, and in a cell that failed", async () => {
+  const { view, python, at } = opened("exercise", "");
+  shiftEnter();
+  await ends(python, notYet);
+  expect(at()).toBe(0);
+  shiftEnter();
+  await ends(python, fine);
+  expect(at()).toBe(1);
+  shiftEnter();
+  await ends(python, { ...fine, error: { ename: "ValueError", evalue: "", traceback: "", full: "" } });
+  expect([at(), view.cells[1]!.state]).toEqual([1, "failed"]);
+});
+
+test("Shift-Enter leaves the keyboard to those who went elsewhere, and goes on at once where it is pressed again", async () => {
+  const { view, python, at } = opened("", "", "");
+  shiftEnter();
+  await soon();
+  view.cells[2]!.focusEditor();
+  await ends(python, fine);
+  expect(at()).toBe(2);
+  view.cells[0]!.focusEditor();
+  shiftEnter();
+  await soon();
+  shiftEnter();
+  expect([at(), python.runs.length]).toEqual([1, 2]);
+});
+
+test("what a cell showed comes into view, as far as it fits", async () => {
+  const scrolled = vi.spyOn(window, "scrollBy").mockImplementation(() => {});
+  const { view, python } = opened("exercise");
+  const shown = vi.spyOn(view.cells[0]!, "shownAt");
+  const by = async (top: number, bottom: number) => {
+    shown.mockReturnValue({ top, bottom });
+    shiftEnter();
+    await ends(python, notYet);
+    const asked = scrolled.mock.calls.at(-1) as unknown as [number, number];
+    return asked[1];
+  };
+  const height = window.innerHeight;
+  expect(await by(100, 200)).toBe(0);
+  expect(await by(height - 50, height + 50)).toBe(62);
+  expect(await by(-80, 20)).toBe(-92);
+  expect(await by(100, 100 + 2 * height)).toBe(88);
+});
+
+test("a name that a cell above makes, which this Python has not run, is told", async () => {
+  const { view, python } = opened("", "", "");
+  view.cells[0]!.setText("import torch");
+  view.cells[1]!.setText("model = torch.nn.Linear(1, 1)");
+  const missing = (name: string): Outcome => ({ ...fine, error: { ename: "NameError", evalue: `name '${name}' is not defined. Did you mean: 'x'?`, traceback: "", full: "" } });
+  const noted = async (outcome: Outcome, cell = 2) => {
+    const all = view.enqueue([view.cells[cell]!]);
+    await ends(python, outcome);
+    await all;
+    return view.cells[cell]!.noted;
+  };
+  expect(await noted(missing("model"))).toContain("comes from cell 2");
+  expect([...view.cells[2]!.element.querySelectorAll(".note button")].map((one) => one.textContent)).toEqual(["Run all above"]);
+  await noted(fine, 1);
+  expect(await noted(missing("model"))).toBe(""); // the cell was run: something else is wrong
+  python.listener.renewed();
+  expect(await noted(missing("model"))).toContain("comes from cell 2");
+  expect(await noted(missing("modle"))).toBe("");
+});
+
+test("what was typed last is kept at once when the page goes", () => {
+  const { view } = lesson();
+  view.cells[1]!.setText("typed last");
+  view.flush();
+  expect(putAtOnce.mock.calls.at(-1)).toEqual(["a", "a-2", "typed last"]);
 });

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { LessonCard, Site } from "../src/page/site";
 
 const atlas: LessonCard = {
@@ -10,7 +10,7 @@ const site: Site = {
   resources: {}, files: {}, packages: [], texts: {}, environment: {},
 };
 
-test("an address that cannot be read shows the list, that of a lesson which runs elsewhere its title and promise", async () => {
+test("an address that cannot be read shows the list from its top, that of a lesson which runs elsewhere its title and promise", async () => {
   const data = document.createElement("script");
   data.id = "site";
   data.type = "application/json";
@@ -18,9 +18,11 @@ test("an address that cannot be read shows the list, that of a lesson which runs
   const app = document.createElement("div");
   app.id = "app";
   document.body.append(data, app);
+  const scrolled = vi.spyOn(window, "scrollTo").mockImplementation(() => {});
   location.hash = "#/100%";
   await import("../src/page/main");
   expect(app.querySelector("main.list h1")?.textContent).toBe("Numbers");
+  expect(scrolled.mock.calls).toEqual([[0, 0]]);
   location.hash = "#/add%20up/";
   window.dispatchEvent(new Event("hashchange"));
   await new Promise((resolve) => setTimeout(resolve, 0));

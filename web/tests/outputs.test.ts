@@ -11,6 +11,7 @@ describe("what is printed", () => {
     shown.stream("stdout", "one ");
     shown.stream("stdout", "two\n");
     shown.stream("stderr", "trouble\n");
+    shown.end();
     expect(shown.list).toEqual([{ type: "stream", name: "stdout", text: "one two\n" }, { type: "stream", name: "stderr", text: "trouble\n" }]);
     expect(shown.element.textContent).toBe("one two\ntrouble\n");
   });
@@ -27,6 +28,7 @@ describe("what is printed", () => {
     const drawn = (parts: string[]) => {
       const shown = outputs();
       for (const part of parts) shown.stream("stdout", part);
+      shown.end();
       return shown.element.textContent;
     };
     expect(drawn(["10%\r", "20%\r", "30%\r", "done\n"])).toBe("done\n");
@@ -40,14 +42,38 @@ describe("what is printed", () => {
   test("of many lines shows the last ones and says so", () => {
     const shown = outputs();
     shown.stream("stdout", Array.from({ length: 1000 }, (_, i) => `line ${i}`).join("\n"));
+    shown.end();
     expect(shown.element.textContent).toContain("earlier lines are not shown");
     expect(shown.element.textContent).toContain("line 999");
     expect(shown.element.textContent).not.toContain("line 5\n");
   });
 
+  test("is drawn once for many parts, by the browser's next picture, and all of it is kept", async () => {
+    const shown = outputs();
+    let pictures = 0;
+    new MutationObserver((changes) => {
+      for (const { addedNodes } of changes) for (const node of addedNodes) if (node.nodeName === "PRE") pictures += 1;
+    }).observe(shown.element, { childList: true, subtree: true });
+    for (let at = 0; at < 20_000; at += 1) shown.stream("stdout", "x\n");
+    await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 0)));
+    expect(shown.element.textContent).toBe(`… 19,601 earlier lines are not shown${"x\n".repeat(399)}`);
+    expect(shown.list).toEqual([{ type: "stream", name: "stdout", text: "x\n".repeat(20_000) }]);
+    expect(pictures).toBe(1);
+  });
+
+  test("before the outputs were cleared is not drawn behind it", () => {
+    const shown = outputs();
+    shown.stream("stdout", "old");
+    shown.clear();
+    shown.stream("stdout", "new");
+    shown.end();
+    expect([shown.element.textContent, shown.list]).toEqual(["new", [{ type: "stream", name: "stdout", text: "new" }]]);
+  });
+
   test("is no HTML", () => {
     const shown = outputs();
     shown.stream("stdout", "<b>bold</b>");
+    shown.end();
     expect(shown.element.querySelector("b")).toBeNull();
   });
 });

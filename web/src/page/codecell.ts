@@ -55,9 +55,10 @@ export class CodeCell {
       ),
     );
     this.element.addEventListener("keydown", (event) => {
-      if (event.target !== this.element) return;
+      const fold = (event.target as HTMLElement).parentElement?.matches(".cell-fold") && (event.target as HTMLElement).matches("summary");
+      if (event.target !== this.element && !fold) return;
       if (event.key === "Enter" && (event.shiftKey || event.ctrlKey || event.metaKey)) events.run(this, event.shiftKey);
-      else if (event.key === "Enter") this.focusEditor();
+      else if (event.key === "Enter" && !fold) this.focusEditor();
       else return;
       event.preventDefault();
     });
@@ -95,6 +96,11 @@ export class CodeCell {
     this.runButton.replaceChildren(icon(active ? "stop" : "run"));
     this.runButton.setAttribute("aria-label", `${active ? TEXTS.stop : TEXTS.run} ${TEXTS.cell(this.position)}`);
     this.mark.textContent = seconds || String(this.position);
+  }
+
+  /** Where what was said and shown stands in the window, in pixels from its upper edge. */
+  shownAt(): { top: number; bottom: number } {
+    return { top: this.notes.getBoundingClientRect().top, bottom: this.files.getBoundingClientRect().bottom };
   }
 
   /** Say something about the cell, above its outputs; `action` offers a way on. */

@@ -7,6 +7,7 @@ import { download, h, icon } from "./dom";
 import { colorCode } from "./editor";
 import type { Edits } from "./edits";
 import { madeFile, type SavedFile } from "./files";
+import { defines, missingName } from "./names";
 import type { Output } from "./outputs";
 import { Python, type Outcome } from "./python";
 import type { Cell, LessonCard, LessonContent, Site } from "./site";
@@ -16,6 +17,7 @@ import { themeChoice } from "./theme";
 import { tellWidget, toBase64, WIDGET, type WidgetState } from "./widget";
 
 const SAVE_AFTER_MS = 400;
+const MARGIN = 12; // in pixels, around what is brought into view
 
 export interface CellReport {
   position: number;
@@ -34,7 +36,9 @@ export class LessonView {
   private readonly byRun = new Map<number, CodeCell>();
   private readonly reports = new Map<CodeCell, { milliseconds: number; megabytes: number }>();
   private readonly byWidget = new Map<string, CodeCell>();
+  private readonly ran = new Set<CodeCell>(); // by the Python that is there now
   private current: CodeCell | null = null;
+  private leaving: CodeCell | null = null; // once it has passed: Shift-Enter was pressed in it
   private wanted = new AbortController(); // of the current cell, until it begins
   private worked: Promise<void> | null = null;
   private counter = 0;
@@ -69,7 +73,7 @@ export class LessonView {
     const surroundings = { site, tell: (message: Record<string, unknown>) => this.python.tell(message) };
     const events = {
       edited: (cell: CodeCell) => this.keep(cell),
-      run: (cell: CodeCell, goOn: boolean) => { this.enqueue([cell]); if (goOn) this.goTo(this.cells.indexOf(cell) + 1); },
+      run: (cell: CodeCell, goOn: boolean) => this.runFrom(cell, goOn),
       runAbove: (cell: CodeCell) => this.enqueue(this.cells.slice(0, this.cells.indexOf(cell))),
       stop: () => this.stop(),
     };
@@ -142,12 +146,14 @@ export class LessonView {
     this.stopButton.disabled = false;
     this.clock = setInterval(() => this.tick(), 250);
     for (let cell = this.queue.shift(); cell; cell = this.queue.shift()) {
-      if (!(await this.runCell(cell))) this.drop();
+      const goesOn = await this.runCell(cell);
+      if (cell === this.leaving) this.leave(cell);
+      if (!goesOn) this.drop();
     }
     clearInterval(this.clock);
     this.current = null;
     this.stopButton.disabled = true;
-    if (this.python.version) this.say(TEXTS.ready(this.python.version), null);
+    if (this.python.version) this.say(TEXTS.ready, null);
   }
 
   /** Whether what waits behind it may go on. */
@@ -186,6 +192,7 @@ export class LessonView {
       cell.note(memory ? TEXTS.brokenMemory : TEXTS.broken(outcome.broken.split("\n")[0]!), this.wayBack(cell));
       return false;
     }
+    if (outcome.stopped !== "lost") this.ran.add(cell);
     if (outcome.stopped) {
       cell.show("stopped");
       cell.note(outcome.stopped === "kept" ? TEXTS.stoppedKept : TEXTS.stoppedLost, outcome.stopped === "lost" ? this.wayBack(cell) : undefined);
@@ -194,6 +201,7 @@ export class LessonView {
     if (outcome.error) {
       cell.outputs.error(outcome.error);
       cell.show("failed");
+      this.sayNotRun(cell, missingName(outcome.error.ename, outcome.error.evalue));
       this.spoken.textContent = TEXTS.failedSpoken(cell.position, outcome.error.ename);
       return cell.tagged === "exercise" && !this.strict;
     }
@@ -202,12 +210,19 @@ export class LessonView {
     return true;
   }
 
+  /** Why `name` is missing, where a cell above would have made it. */
+  private sayNotRun(cell: CodeCell, name: string): void {
+    const source = name && this.cells.slice(0, this.cells.indexOf(cell)).find((one) => !this.ran.has(one) && defines(one.text, name));
+    if (source) cell.note(TEXTS.notRun(name, source.position), this.wayBack(cell));
+  }
+
   private wayBack(cell: CodeCell): { label: string; act: () => void } | undefined {
     const above = this.cells.slice(0, this.cells.indexOf(cell));
     return above.length ? { label: TEXTS.runAbove, act: () => void this.enqueue(above) } : undefined;
   }
 
   private drop(): void {
+    this.leaving = null;
     for (const cell of this.queue.splice(0)) cell.show("idle");
   }
 
@@ -232,6 +247,7 @@ export class LessonView {
 
   /** Python is new; the cells' outputs stay, pale. */
   private renewed(): void {
+    this.ran.clear();
     for (const cell of this.cells) if (cell.state === "done" || cell.state === "failed") cell.show("idle");
     this.say(TEXTS.off, null);
     if (!this.closing.signal.aborted) queueMicrotask(() => this.warmUp());
@@ -301,7 +317,10 @@ export class LessonView {
 
   /** What was typed in the last moments, before the page goes. */
   flush(): void {
-    for (const cell of [...this.saving.keys()]) this.saveNow(cell);
+    for (const cell of [...this.saving.keys()]) {
+      this.edits.putAtOnce(this.card.name, cell.cell.id, cell.edited ? cell.text : null);
+      this.saveNow(cell);
+    }
   }
 
   get unsaved(): boolean {
@@ -341,11 +360,36 @@ export class LessonView {
 
   // By keyboard
 
+  /** Run a cell and, with `goOn`, go to the next one when it has passed; asked once more while it runs, at once. */
+  private runFrom(cell: CodeCell, goOn: boolean): void {
+    const underWay = cell.state === "waiting" || cell.state === "running";
+    void this.enqueue([cell]);
+    this.leaving = goOn && !underWay ? cell : null;
+    if (goOn && underWay) this.goTo(this.cells.indexOf(cell) + 1);
+  }
+
+  /** The cell has ended: what it showed comes into view, and the next one has the keyboard, unless it failed or somebody is elsewhere by now. */
+  private leave(cell: CodeCell): void {
+    this.leaving = null;
+    if (!cell.element.contains(document.activeElement)) return;
+    if (cell.state === "done") this.goTo(this.cells.indexOf(cell) + 1);
+    this.reveal(cell);
+  }
+
   private goTo(index: number): void {
     const cell = this.cells[index];
     if (!cell) return;
     cell.focusEditor();
     cell.element.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Scroll until all of what a cell showed is in view, or, where it is higher than the window, its beginning. */
+  private reveal(cell: CodeCell): void {
+    const { top, bottom } = cell.shownAt();
+    if (top === bottom) return;
+    const highest = this.element.querySelector(".toolbar")!.getBoundingClientRect().bottom + MARGIN;
+    const below = Math.max(bottom + MARGIN - window.innerHeight, 0);
+    window.scrollBy(0, top - below < highest ? top - highest : below);
   }
 
   /** From a cell that is chosen and not edited, arrows go to its neighbors. */

@@ -40,6 +40,7 @@ async function go(): Promise<void> {
   if (!name) {
     document.title = site.title;
     app.replaceChildren(drawList(site));
+    window.scrollTo(0, 0);
     return;
   }
   if (view?.card.name !== name) {

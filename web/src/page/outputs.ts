@@ -23,10 +23,42 @@ const FIGURES = "application/vnd.handson.figures+json"; // what a lesson reports
 const SEE_ABOVE = "Not yet: see above."; // of lab/exercises.py, where the message was shown already
 const MOST_LINES = 400; // of a stream, in view; `list` has them all
 
+/** What is printed one after the other: lines that are over, of which the last ones are in view, and an open one. */
+class Stream {
+  private over = "";
+  private lines: string[] = []; // the last of them
+  private count = 0; // of all of them
+  private open = "";
+
+  constructor(readonly output: Output & { type: "stream" }, private readonly place: HTMLElement) {}
+
+  print(text: string): void {
+    const all = overwritten(this.open + text).split("\n");
+    this.open = all.pop()!;
+    if (all.length) {
+      this.over += `${all.join("\n")}\n`;
+      this.count += all.length;
+      this.lines = [...this.lines, ...all].slice(-MOST_LINES);
+    }
+    this.output.text = this.over + this.open;
+  }
+
+  draw(): void {
+    const open = this.open.replace(/\r.*$/, ""); // without what `overwritten` left for more to come
+    const shown = [...this.lines, open].slice(-MOST_LINES);
+    const hidden = this.count + 1 - shown.length;
+    const said = hidden > 0 ? [h("p", { class: "aside" }, TEXTS.moreLines(hidden))] : [];
+    this.place.replaceChildren(...said, h("pre", {}, shown.join("\n")));
+  }
+}
+
 export class Outputs {
   readonly element = h("div", { class: "outputs" });
   readonly list: Output[] = [];
   private readonly drawn: HTMLElement[] = [];
+  private last: Stream | null = null; // of the outputs, where the last one is printed
+  private readonly undrawn = new Set<Stream>(); // until the browser draws again
+  private frame = 0;
   private readonly ends = new Map<HTMLElement, () => void>(); // of widgets and figures
   private clearing: ReturnType<typeof setTimeout> | undefined;
 
@@ -40,8 +72,9 @@ export class Outputs {
     this.clearing = setTimeout(() => { this.element.style.minHeight = ""; }, 1500);
   }
 
-  /** The run is over: the room kept free goes. */
+  /** The run is over: all that was printed is in view, and the room kept free goes. */
   end(): void {
+    this.drawStreams();
     clearTimeout(this.clearing);
     this.element.style.minHeight = "";
   }
@@ -49,17 +82,32 @@ export class Outputs {
   clear(): void {
     for (const end of this.ends.values()) end();
     this.ends.clear();
+    this.undrawn.clear();
+    this.last = null;
     this.list.length = 0;
     this.drawn.length = 0;
     this.element.replaceChildren();
   }
 
+  /** More of what is printed. The work grows with `text` alone, and it is drawn once for each picture of the browser's. */
   stream(name: string, text: string): void {
-    const last = this.list.at(-1);
-    if (last?.type === "stream" && last.name === name) {
-      last.text = overwritten(last.text + text);
-      drawStream(this.drawn.at(-1)!, last.text);
-    } else if (text) this.add({ type: "stream", name, text: overwritten(text) });
+    if (!text) return;
+    if (this.last?.output.name !== name) {
+      const output = { type: "stream" as const, name, text: "" };
+      const place = this.add(output);
+      place.classList.add(name);
+      this.last = new Stream(output, place);
+    }
+    this.last.print(text);
+    this.undrawn.add(this.last);
+    this.frame ||= requestAnimationFrame(() => this.drawStreams());
+  }
+
+  private drawStreams(): void {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    for (const stream of this.undrawn) stream.draw();
+    this.undrawn.clear();
   }
 
   display(id: string, bundle: Bundle): void {
@@ -79,16 +127,15 @@ export class Outputs {
     this.add({ type: "error", error });
   }
 
-  private add(output: Output): void {
+  private add(output: Output): HTMLElement {
+    this.last = null;
     const place = h("div", { class: `output output-${output.type}` });
     this.list.push(output);
     this.drawn.push(place);
     this.element.append(place);
-    if (output.type === "stream") {
-      place.classList.add(output.name);
-      drawStream(place, output.text);
-    } else if (output.type === "display") this.drawBundle(place, output.bundle);
-    else drawError(place, output.error);
+    if (output.type === "display") this.drawBundle(place, output.bundle);
+    else if (output.type === "error") drawError(place, output.error);
+    return place;
   }
 
   private drawBundle(place: HTMLElement, bundle: Bundle): void {
@@ -133,13 +180,6 @@ function erased(piece: string): string {
   let left = piece;
   while (/[^\x08]\x08/.test(left)) left = left.replace(/[^\x08]\x08/, "");
   return left.replaceAll("\x08", "");
-}
-
-function drawStream(place: HTMLElement, text: string): void {
-  const all = text.replace(/\r.*$/, "").split("\n"); // without what `overwritten` left for more to come
-  const hidden = all.length - MOST_LINES;
-  const pre = h("pre", {}, all.slice(Math.max(hidden, 0)).join("\n"));
-  place.replaceChildren(...(hidden > 0 ? [h("p", { class: "aside" }, TEXTS.moreLines(hidden))] : []), pre);
 }
 
 /** An exercise's result has a colour of its own in Jupyter; here it takes the page's, light or dark. */

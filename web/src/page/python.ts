@@ -250,7 +250,7 @@ export class Python {
       this.version = message.python;
       this.givesWay = message.givesWay;
       this.startedIn = message.milliseconds;
-      this.listener.state(TEXTS.ready(message.python), null);
+      this.listener.state(TEXTS.ready, null);
       ready();
     } else if (message.type === "hands wanted") {
       this.recruit().catch(() => {}); // the lesson goes on without them

@@ -55,6 +55,24 @@ await tried("Escape leaves the editor and arrows go from cell to cell", async ()
   expect(await look("document.activeElement === cells[1].element"), await look("document.activeElement.outerHTML.slice(0, 200)"));
 });
 
+await tried("Shift-Enter goes through the lesson, past its folded check, and stays in an exercise that is open", async () => {
+  const shiftEnter = async () => { await page.keyboard.down("Shift"); await page.keyboard.press("Enter"); await page.keyboard.up("Shift"); };
+  await look("cells[0].focusEditor()");
+  await shiftEnter();
+  await until("document.activeElement === cells[1].element.querySelector('summary')");
+  await shiftEnter();
+  await until("cells[2].element.contains(document.activeElement)");
+  expect(await look("cells[1].state === 'done' && !cells[1].element.querySelector('details').open"), await look("cells[1].element.innerText"));
+  await page.setViewport({ width: 1280, height: 400 }); // so that the result is below the window
+  await act("cells[2].element.scrollIntoView()");
+  await shiftEnter();
+  await until("cells[2].state === 'failed'");
+  const [top, bottom] = await look("((at) => [at.top, at.bottom])(cells[2].outputs.element.querySelector('.result').getBoundingClientRect())");
+  expect(top >= 0 && bottom <= 400, { top, bottom });
+  expect(await look("cells[2].element.contains(document.activeElement)"), await look("document.activeElement.outerHTML.slice(0, 200)"));
+  await page.setViewport({ width: 1280, height: 900 });
+});
+
 await tried("Run all goes on behind an exercise that is open, and draws its figure and field", async () => {
   await act("await view.enqueue(cells)");
   const states = await look("cells.map((cell) => cell.state)");
@@ -135,6 +153,34 @@ await tried("a loop that prints is stopped with its variables kept, where the br
   return { can };
 });
 
+await tried("a loop that does nothing but print leaves Stop to be clicked, and what was typed", async () => {
+  await act("cells[5].setText(''); cells[5].focusEditor()");
+  await page.keyboard.type("while True: print('x')");
+  const typed = await look("cells[5].text");
+  await act("void view.enqueue([cells[5]])");
+  await until("cells[5].outputs.element.innerText.includes('earlier lines')");
+  await new Promise((resolve) => setTimeout(resolve, 4000)); // the longer it prints, the more there is to show
+  const began = Date.now();
+  await page.click(".stop");
+  await until('cells[5].state === "stopped"');
+  const took = Date.now() - began;
+  expect(took < 3000, `${took} ms`);
+  expect(typed.startsWith("while True") && (await look("cells[5].text")) === typed, typed);
+  const pre = await look("cells[5].outputs.element.querySelector('pre').textContent.split('\\n').length");
+  expect(pre <= 400, `${pre} lines are shown`);
+  return { took };
+});
+
+await tried("a name that is missing since Python was restarted is told, with the way back", async () => {
+  await act("view.restart()");
+  await runCell(5, "add(1, 2)");
+  expect((await textOf(5)).includes("“add” comes from cell 2"), await textOf(5));
+  await act('cells[5].element.querySelector(".note button").click()');
+  await until("!view.working && cells[4].state === 'done'");
+  await runCell(5);
+  expect((await look("cells[5].state")) === "done", await textOf(5));
+});
+
 if (how === "all") await tried("training is shared out to another worker, and learns the same", async () => {
   await runCell(5, `import time, json, torch
 from torch import nn
@@ -186,6 +232,8 @@ await tried("the lesson is accessible, light and dark, and fits a phone", async 
   }
   await page.setViewport({ width: 360, height: 740 });
   expect((await wide()) <= 0, `the lesson is ${await wide()} pixels too wide`);
+  const [says, cut] = await look("((says) => [says.textContent, says.scrollWidth - says.clientWidth])(document.querySelector('.says'))");
+  expect(says === "Python is ready" && cut <= 0, `“${says}” is ${cut} pixels too wide`);
   await shot("phone");
   await page.setViewport({ width: 1920, height: 1080 });
   await shot("projector");
@@ -201,6 +249,18 @@ await tried("edits are there again after the page was opened anew", async () => 
   await until("cells.length > 0");
   expect((await look("cells[1].text")).startsWith("# mine"), await look("cells[1].text"));
   expect(await look("cells[1].edited"), "not marked as edited");
+});
+
+await tried("what was typed just before a reload is there", async () => {
+  await act("cells[1].element.querySelector('details').open = true; cells[1].editor.focus()");
+  await page.keyboard.type("# late ");
+  const typed = await look("cells[1].text");
+  await page.reload({ waitUntil: "load" });
+  await until("cells.length > 0");
+  expect(typed.includes("# late") && (await look("cells[1].text")) === typed, { typed, text: await look("cells[1].text") });
+  const left = await look("Object.keys(localStorage).filter((key) => key.includes('add-'))");
+  expect(!left.length, left);
+  await write(1, "# mine\nprint('kept')");
 });
 
 if (how === "all") await tried("all cells are put back to the original", async () => {
