@@ -130,6 +130,21 @@ test("a widget's message, and what comes of it, carry its name", async () => {
   expect(said).toEqual([[0, "w1", { type: "stream" }]]);
 });
 
+test("Python that waits for the page goes on when the page has taken what it said", async () => {
+  const one = python();
+  const start = one.start();
+  await soon();
+  const worker = Worker.all[0]!;
+  worker.ready();
+  await start;
+  worker.says({ type: "said", run: 1, widget: "", text: '{"type": "stream"}' });
+  worker.says({ type: "heard?" });
+  expect([said.length, worker.heard.at(-1)]).toEqual([1, { type: "heard" }]);
+  one.restart();
+  worker.says({ type: "heard?" }); // of the Python that is gone
+  expect(worker.types().filter((type) => type === "heard")).toEqual(["heard"]);
+});
+
 test("a browser is told what it lacks", () => {
   expect(missingFeature()).toBe("");
   vi.stubGlobal("OffscreenCanvas", undefined);

@@ -259,6 +259,8 @@ export class Python {
       createImageBitmap(new Blob([content as BlobPart])).then((bitmap) => reply.postMessage(bitmap, [bitmap]), (error: unknown) => reply.postMessage(String(error)));
     } else if (message.type === "said") {
       this.listener.said(message.run, message.widget, JSON.parse(message.text) as Record<string, unknown>);
+    } else if (message.type === "heard?") {
+      this.post({ type: "heard" });
     } else if (message.type === "done") {
       if (this.running?.run !== message.run) return;
       clearTimeout(this.stopTimer);

@@ -3,7 +3,7 @@ import { HOME, serve } from "./classic";
 import createPyodideModule from "pyodide/pyodide.asm.mjs";
 import { loadPyodide, type PyodideInterface } from "pyodide";
 import { unpacked } from "./bytes";
-import { Crew, messagesTaken } from "./crew";
+import { Crew } from "./crew";
 import type { FromWorker, PythonError, Start, ToWorker } from "./messages";
 import { inWords } from "./thrown";
 
@@ -21,6 +21,7 @@ let session: Session | null = null;
 let running = 0;
 let told = ""; // the widget whose message Python takes now
 let stopAsked = false;
+let heard: () => void = () => {}; // all that was said
 const crew = new Crew(() => post({ type: "hands wanted" }));
 
 async function compile(wasm: WebAssembly.Module | string[]): Promise<WebAssembly.Module> {
@@ -79,9 +80,12 @@ function said(text: string): void {
   post({ type: "said", run: running, widget: told, text });
 }
 
-/** Called from Python, which waits for it: messages that came in are taken; the answer is whether to stop. */
+/**
+ * Called from Python, which waits for it until the page has taken what was said, so that it is never far behind, and its
+ * messages before that are taken here; the answer is false where Stop was pressed.
+ */
 async function mayGoOn(): Promise<boolean> {
-  await messagesTaken();
+  if (!stopAsked) await new Promise<void>((resolve) => { heard = resolve; post({ type: "heard?" }); });
   return !stopAsked;
 }
 
@@ -136,7 +140,11 @@ async function take(message: ToWorker): Promise<void> {
   else if (message.type === "files") await write(message.files);
   else if (message.type === "hand") crew.add(message.port);
   else if (message.type === "hand gone") crew.gone(message.hand);
-  else stopAsked = true;
+  else if (message.type === "heard") heard();
+  else {
+    stopAsked = true;
+    heard();
+  }
 }
 
 // Where Python itself breaks in a task of its event loop, nobody waits for the promise that is rejected.

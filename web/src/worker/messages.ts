@@ -37,6 +37,8 @@ export type ToWorker =
   | { type: "hand"; port: MessagePort }
   /** The one that became ready as the `hand`th (from 0) is broken. */
   | { type: "hand gone"; hand: number }
+  /** The page has taken all that was said before "heard?". */
+  | { type: "heard" }
   /** Asked of a cell that gives way now and then (see `breathe`); one that does not never hears it. */
   | { type: "stop" };
 
@@ -54,6 +56,8 @@ export type FromWorker =
   | { type: "ready"; python: string; wasm: WebAssembly.Module; milliseconds: number; givesWay: boolean }
   /** One message of Python, as JSON text; `run` is the cell that was running, 0: none; `widget` that whose message was taken, "": none. */
   | { type: "said"; run: number; widget: string; text: string }
+  /** Python waits until the page has taken all that was said: it answers "heard". */
+  | { type: "heard?" }
   /** A photo to be read: `reply` gets an ImageBitmap, or what is wrong with it as a text. */
   | { type: "picture"; content: Uint8Array; reply: MessagePort }
   /** A network is being trained: more workers would help. */
