@@ -1,7 +1,7 @@
 /** Workers that take shares of batches, as Python sees them (see handson/page/crew.py). */
 
 /** Resolves after every message that is waiting now. */
-export function messagesTaken(): Promise<void> {
+function messagesTaken(): Promise<void> {
   return new Promise((resolve) => {
     const channel = new MessageChannel();
     channel.port1.onmessage = () => resolve();
