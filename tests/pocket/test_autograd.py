@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from typing import Any
 
@@ -411,4 +412,24 @@ def test_one_mode_entered_inside_itself() -> None:
         with mode:
             pass
         assert not pocket.is_grad_enabled()
+    assert pocket.is_grad_enabled()
+
+
+def test_each_thread_records_by_itself() -> None:
+    began, seen = threading.Event(), []
+
+    def without() -> None:
+        with pocket.no_grad():
+            began.set()
+            seen.append(pocket.is_grad_enabled())
+            ended.wait(10)
+
+    ended = threading.Event()
+    other = threading.Thread(target=without)
+    other.start()
+    began.wait(10)
+    assert pocket.is_grad_enabled()
+    ended.set()
+    other.join()
+    assert seen == [False]
     assert pocket.is_grad_enabled()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import heapq
 import itertools
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
@@ -15,8 +16,16 @@ if TYPE_CHECKING:
 
 Backward = Callable[["Tensor"], "tuple[Tensor | None, ...]"]
 _count = itertools.count()
-_enabled = True
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class _Recording(threading.local):
+    """Whether operations are recorded: as in PyTorch, of each thread by itself."""
+
+    on = True
+
+
+_recording = _Recording()
 
 
 class Node:
@@ -55,12 +64,12 @@ class Node:
 
 def is_grad_enabled() -> bool:
     """Whether operations are recorded."""
-    return _enabled
+    return _recording.on
 
 
 def recorded(*inputs: Tensor | None) -> bool:
     """Whether an operation on these is to be recorded."""
-    if _enabled:
+    if _recording.on:
         for t in inputs:
             if t is not None and t.requires_grad:
                 return True
@@ -86,13 +95,11 @@ class _Mode:
         del function
 
     def __enter__(self) -> None:
-        global _enabled
-        self._before = (*self._before, _enabled)
-        _enabled = self._to
+        self._before = (*self._before, _recording.on)
+        _recording.on = self._to
 
     def __exit__(self, *_: object) -> None:
-        global _enabled
-        *before, _enabled = self._before
+        *before, _recording.on = self._before
         self._before = tuple(before)
 
     def __call__(self, function: _F) -> _F:
@@ -128,8 +135,7 @@ class set_grad_enabled(_Mode):  # noqa: N801  # PyTorch's name
     """Record, or do not: at once, and until the end of a `with`."""
 
     def __init__(self, mode: bool) -> None:
-        global _enabled
-        self._to, self._first, _enabled = mode, _enabled, mode
+        self._to, self._first, _recording.on = mode, _recording.on, mode
 
     def __enter__(self) -> None:
         super().__enter__()
@@ -138,8 +144,7 @@ class set_grad_enabled(_Mode):  # noqa: N801  # PyTorch's name
 
     def __call__(self, function: _F) -> _F:
         """As a decorator: only while the function runs."""
-        global _enabled
-        _enabled = self._first
+        _recording.on = self._first
         return super().__call__(function)
 
 
