@@ -243,9 +243,11 @@ def test_no_dialog_or_notification_stands_before_the_lesson_and_nobody_is_asked_
 def test_no_request_leaves_this_machine(page: NotebookPage) -> None:
     assert any("/api/kernels" in address for address in page.traffic.addresses), "the record holds the whole visit"
     assert page.traffic.outside() == []
-    # JupyterLab puts an attached picture into the page before it has resolved its address, and logs that.
+    # JupyterLab puts an attached picture into the page before it has resolved its address, and logs that; and what
+    # `kit site --with-jupyterlite` needs in the environment brings an extension that cannot start in JupyterLab itself.
+    harmless = re.compile(r"attachment:|.* Error: Shared module @jupyterlite/")
     said = [entry["message"] for entry in page.driver.get_log("browser") if entry["level"] == "SEVERE"]
-    assert [message for message in said if not message.startswith("attachment:")] == []
+    assert [message for message in said if not harmless.match(message)] == []
 
 
 @pytest.mark.browser
