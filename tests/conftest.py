@@ -70,6 +70,19 @@ Path("pictures").mkdir(exist_ok=True)
 Path("pictures/sum.png").write_bytes(b"+")
 """
 
+CAT = f"""
+[assets.cat]
+what = "A cat."
+licence = "CC0"
+source = "https://example.org/"
+[[assets.cat.files]]
+path = "cat.jpg"
+urls = ["https://example.org/cat.jpg"]
+sha256 = "{"0" * 64}"
+bytes = 3
+"""
+"""A manifest (assets.toml) of one asset that nobody has."""
+
 WORKSHOP = """\
 name = "tiny"
 title = "A tiny workshop"

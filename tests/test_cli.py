@@ -12,20 +12,10 @@ import pytest
 
 from handson import cli
 from handson.kit.site import Site
+from tests.conftest import CAT
 
 MakeWorkshop = Callable[..., Path]
 NEEDS_CAT = ("#   tiers: [laptop]", "#   assets: [cat]\n#   tiers: [laptop]")
-CAT = f"""
-[assets.cat]
-what = "A cat."
-licence = "CC0"
-source = "https://example.org/"
-[[assets.cat.files]]
-path = "cat.jpg"
-urls = ["https://example.org/cat.jpg"]
-sha256 = "{"0" * 64}"
-bytes = 3
-"""
 
 
 def handson(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -21,6 +21,7 @@ from handson.kit.carried import Carried
 from handson.kit.site import build_site, markdown
 from handson.lessons.catalog import read_catalog
 from handson.workshop import read_workshop
+from tests.conftest import CAT
 from tests.kit.test_packing import bytes_of
 
 
@@ -31,17 +32,6 @@ def content_of(index: Path) -> dict[str, object]:
 
 
 Make = Callable[..., Path]
-CAT = f"""
-[assets.cat]
-what = "A cat."
-licence = "CC0"
-source = "https://example.org/"
-[[assets.cat.files]]
-path = "cat.jpg"
-urls = ["https://example.org/cat.jpg"]
-sha256 = "{"0" * 64}"
-bytes = 3
-"""
 ON_PAGE = ("tiers: [laptop]", "tiers: [page, laptop]")
 
 

@@ -35,7 +35,7 @@ def test_one_thread_is_no_threads(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 def test_a_page_is_held_against_a_page(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Or every training in a page would be cut to a fifth, on the quickest of laptops."""
     monkeypatch.delenv("HANDSON_CHECK", raising=False)
-    monkeypatch.setattr(session, "_in_a_page", lambda: True)
+    monkeypatch.setattr("handson.lab.front.in_browser", lambda: True)
     monkeypatch.setattr(session, "_steps_per_second", lambda: session.REFERENCE_STEPS_PER_SECOND / 4)
     session.begin()
     assert session.pace(1000) == 1000

@@ -10,7 +10,7 @@ import pytest
 
 from handson import pocket
 from handson.pocket import nn
-from handson.pocket.nn import calls, fused
+from handson.pocket.nn import calls, fused, plans
 
 NETWORKS: dict[str, tuple[Callable[[], list[nn.Module]], tuple[int, ...]]] = {
     "convnetjs": (
@@ -259,7 +259,7 @@ def test_a_plan_that_nobody_keeps_lives_as_long_as_its_way_back() -> None:
     expected = network[0].weight.grad.clone()
     network.zero_grad()
     loss = network(x).sum()
-    fused._plan.cache_clear()
+    plans.plan_of.cache_clear()
     calls.descriptor.cache_clear()
     with pocket.no_grad():
         for width in range(10, 60):  # others take the memory of what was let go

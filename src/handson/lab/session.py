@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 
 import torch
 
+from handson.lab import front
 from handson.lab.style import number
 
 CHECK_VARIABLE = "HANDSON_CHECK"
@@ -24,10 +24,6 @@ _FAST_ENOUGH = 0.5
 _speed = 1.0
 
 
-def _in_a_page() -> bool:
-    return sys.platform == "emscripten"
-
-
 def begin() -> None:
     """Measure this laptop for a second or two and say what that means for the trainings of this lesson.
 
@@ -40,10 +36,10 @@ def begin() -> None:
         _speed = 1.0
         print("Planned for the reference laptop.")
         return
-    _speed = _steps_per_second() / (REFERENCE_STEPS_PER_SECOND * (_OF_A_PAGE if _in_a_page() else 1))
+    _speed = _steps_per_second() / (REFERENCE_STEPS_PER_SECOND * (_OF_A_PAGE if front.in_browser() else 1))
     cores = torch.get_num_threads()
     threads = "1 thread" if cores == 1 else f"{cores} threads"
-    whose = "a page on our reference laptop" if _in_a_page() else f"our reference laptop ({threads})"
+    whose = "a page on our reference laptop" if front.in_browser() else f"our reference laptop ({threads})"
     line = f"This laptop trains at about {number(_speed, digits=2)} × the speed of {whose}."
     if _speed < _FAST_ENOUGH:
         line += f" The trainings are made shorter: about {100 * pace(1000) / 1000:.0f} % of the steps."

@@ -17,7 +17,7 @@ CPU_SECONDS_PREFIX = "cpu_seconds"
 
 CPU_IN_A_PAGE = 2.0
 """How many times a laptop's CPU-seconds a lesson may take in the lesson page: WebAssembly's vectors have 128 bits
-where a laptop's have 256 or more, and its Python is three times slower."""
+where a laptop's have 256 or more, and its Python is slower, too."""
 
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,

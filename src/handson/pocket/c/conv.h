@@ -383,16 +383,12 @@ static void F(channels_last)(place channels, place count, const REAL *from, REAL
     for (place l = 0; l < PANEL; l += WIDE) {
       place here = smaller(WIDE, channels - o - l), p = 0;
       const REAL *line = from + (o + l) * count;
-      if (here == WIDE && WIDE == 4)
+      if (here == WIDE)
         for (; p + 4 <= count; p += 4) {
-          F(vec) a = F(load)(line + p), b = F(load)(line + count + p), c = F(load)(line + 2 * count + p), d = F(load)(line + 3 * count + p);
-          F(vec) ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-          F(vec) AB = __builtin_shufflevector(a, b, 2, 6, 3, 7), CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-          REAL *out = to + p * PANEL + l;
-          F(store)(out, __builtin_shufflevector(ab, cd, 0, 1, 4, 5));
-          F(store)(out + PANEL, __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
-          F(store)(out + 2 * PANEL, __builtin_shufflevector(AB, CD, 0, 1, 4, 5));
-          F(store)(out + 3 * PANEL, __builtin_shufflevector(AB, CD, 2, 3, 6, 7));
+          F(vec) v[4];
+          UNROLL for (int k = 0; k < 4; k++) v[k] = F(load)(line + k * count + p);
+          F(transpose)(v);
+          UNROLL for (int k = 0; k < 4; k++) F(store)(to + (p + k) * PANEL + l, v[k]);
         }
       for (; p < count; p++)
         for (place k = 0; k < WIDE; k++) to[p * PANEL + l + k] = k < here ? line[k * count + p] : 0;

@@ -14,6 +14,15 @@ INLINE F(vec) F(all)(REAL x) {
   F(vec) zero = {0};
   return x - zero; /* which compilers know to be x, as x + 0 is not for -0 */
 }
+#if LANES == 4 && WIDE == 4
+/* v[i][l] = v[l][i] of before. */
+INLINE void F(transpose)(F(vec) *v) {
+  F(vec) ab = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5), cd = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5);
+  F(vec) AB = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7), CD = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
+  v[0] = __builtin_shufflevector(ab, cd, 0, 1, 4, 5), v[1] = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+  v[2] = __builtin_shufflevector(AB, CD, 0, 1, 4, 5), v[3] = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
+}
+#endif
 /* sum + x * y, in one step where the target has one that compilers do not find by themselves. */
 INLINE F(vec) F(plus_product)(F(vec) sum, F(vec) x, F(vec) y) {
 #if defined(__wasm_relaxed_simd__)

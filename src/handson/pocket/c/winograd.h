@@ -54,12 +54,6 @@ static i64 F(winograd_work)(const hp_conv *d) {
   return numbers * (i64)sizeof(REAL) + d->c * (i64)sizeof(place) + 512;
 }
 
-INLINE void F(transpose)(F(vec) *v) {
-  F(vec) ab = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5), cd = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5);
-  F(vec) AB = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7), CD = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
-  v[0] = __builtin_shufflevector(ab, cd, 0, 1, 4, 5), v[1] = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-  v[2] = __builtin_shufflevector(AB, CD, 0, 1, 4, 5), v[3] = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
-}
 /* v[i][l] = at[l][o + i] */
 INLINE void F(four_of_each)(const REAL *const *at, place o, F(vec) *v) {
   UNROLL for (int l = 0; l < 4; l++) v[l] = F(load)(at[l] + o);
