@@ -17,7 +17,8 @@ import pytest
 
 from handson.assets import Cache, fetch
 from handson.kit.carried import Carried, carried
-from handson.kit.site import MANIFEST, build_site
+from handson.kit.place import MANIFEST
+from handson.kit.site import build_site
 from handson.lab.decoding import ppm, rgb_of
 from handson.lab.exercises import CHECK_MIME
 from handson.lab.reporting import FIGURES_MIME

@@ -235,7 +235,7 @@ def test_an_error_that_is_not_of_writing_stays_a_defect(
     make_workshop: Make, front: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (front / "page.css").unlink()
-    monkeypatch.setattr(site.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "tmp"))
     catalog = read_catalog(read_workshop(make_workshop(ON_PAGE)))
     with pytest.raises(FileNotFoundError):
         build_site(catalog, tmp_path / "site")

@@ -7,14 +7,10 @@ is Pyodide; handson's own modules that lessons import come along in a zip, with 
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import json
-import os
-import shutil
-import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -26,12 +22,12 @@ from PIL import Image, ImageOps, ImageSequence
 import handson
 from handson import __version__
 from handson.assets import missing
-from handson.errors import HandsonError
 from handson.kit.carried import Carried, carried
 from handson.kit.demos import digits_script, packed_digits, with_digits
-from handson.kit.frontend import front_end
-from handson.kit.jupyterlite import PLACE, START, add_jupyterlite, refuse_without_tools
+from handson.kit.frontend import Say, front_end
+from handson.kit.jupyterlite import START, add_jupyterlite, refuse_without_tools
 from handson.kit.packing import JOURNAL, Folder
+from handson.kit.place import Counted, incomplete, make_room, of_writing, refuse_folder, write_manifest
 from handson.kit.pyodide import fetched_wheels, lock_of
 from handson.lab.places import INDEX
 from handson.lessons.catalog import Catalog
@@ -39,11 +35,9 @@ from handson.lessons.records import read_record
 from handson.lessons.render import Version, render
 from handson.lessons.source import Lesson
 
-Say = Callable[[str], None]
 Files = Mapping[str, Mapping[str, bytes]]
 """By asset name: absolute path for Python in the page → content."""
 
-MANIFEST = "manifest.json"
 HOME = "/home/learner"
 CACHE = "/assets"
 _ROOMS = ("lab", "page", "pocket")
@@ -98,7 +92,7 @@ def build_site(
     Raises HandsonError where the folder holds something else, the front end is missing, a package was not fetched,
     what builds JupyterLite is not installed (all of that before anything is built), or the disk becomes full.
     """
-    _refuse_folder(to)
+    refuse_folder(to)
     if with_jupyterlite:
         refuse_without_tools()
     front = front_end(say)
@@ -107,7 +101,7 @@ def build_site(
     take = take or _all_that_was_fetched(here, catalog, say)
     files = {name: {f"{CACHE}/{path}": data for path, data in paths.items()} for name, paths in take.files.items()}
     own = _own_modules(with_networks=_SPARES_OURS not in files)
-    _make_room(to, catalog.workshop.name, say)
+    make_room(to, catalog.workshop.name, say)
 
     def write(folder: Folder) -> None:
         site = {
@@ -131,7 +125,7 @@ def build_site(
             "environment": {"HANDSON_CACHE": CACHE, "HANDSON_BACKEND": "pocket"},
             "jupyter": START if with_jupyterlite else "",
         }
-        if with_jupyterlite and not isinstance(folder, _Counted):
+        if with_jupyterlite and not isinstance(folder, Counted):
             say("building JupyterLite")
             add_jupyterlite(folder, catalog.workshop, here, version, front, own, take, wheels)
         folder.write("index.html", _html(site, front, folder))
@@ -141,48 +135,19 @@ def build_site(
     say("writing the page")
     try:
         write(folder)
-        _write_manifest(to, catalog.workshop.name, folder.manifest())
+        write_manifest(to, catalog.workshop.name, folder.manifest())
         (to / JOURNAL).unlink()
     except OSError as error:
-        if not _of_writing(error, to):
+        if not of_writing(error, to):
             raise
-        write(counted := _Counted(to))
-        raise _incomplete(to, error, counted.size, with_jupyterlite) from None
+        write(counted := Counted(to))
+        raise incomplete(to, error, counted.size, with_jupyterlite) from None
     size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
     elsewhere = tuple(lesson.name for lesson in catalog.lessons if lesson not in here)
     absent = tuple(missing(catalog.manifest, take.left_out))
     stand_ins = tuple(lesson.name for lesson in here if set(absent) & set(lesson.contract.assets))
     names = tuple(lesson.name for lesson in here)
     return Site(to, size, len(folder.written) + 1, names, elsewhere, absent, stand_ins)
-
-
-class _Counted(Folder):
-    """Writes nothing: says how much would have been written."""
-
-    size = 0
-
-    def write(self, path: str, content: bytes | str) -> str:
-        self.size += len(content.encode() if isinstance(content, str) else content)
-        return path
-
-
-def _of_writing(error: OSError, to: Path) -> bool:
-    """Whether it is about what was being written: the site, what JupyterLite is built in, or (a full disk) no name."""
-    if error.errno is None:  # a picture or an archive that cannot be read
-        return False
-    places = (to, Path(tempfile.gettempdir()))
-    return error.filename is None or any(Path(os.fsdecode(error.filename)).is_relative_to(place) for place in places)
-
-
-def _incomplete(to: Path, error: OSError, needed: int, with_jupyterlite: bool) -> HandsonError:
-    place = Path(os.fsdecode(error.filename)) if error.filename else to
-    free = shutil.disk_usage(to if place.is_relative_to(to) else tempfile.gettempdir()).free
-    more = " without JupyterLite" if with_jupyterlite else ""
-    return HandsonError(
-        f"The site in {to} is incomplete: {error.strerror or error}, while {place} was written. "
-        f"It needs about {needed / 1e6:.1f} MB in all{more}; {free / 1e6:.1f} MB are free now.",
-        "Free some space, or name a folder on another disk with --to, and build again: what is there now is of no use.",
-    )
 
 
 _PACKED = ("pyodide.asm.wasm", "python_stdlib.zip", "worker.js", "vega.js")
@@ -194,89 +159,6 @@ def _all_that_was_fetched(lessons: Sequence[Lesson], catalog: Catalog, say: Say)
     for name, reason in take.left_out.items():
         say(f"without {name}: {reason}")
     return take
-
-
-def _write_manifest(to: Path, workshop: str, hashes: Mapping[str, str]) -> None:
-    manifest = {"workshop": workshop, "handson": __version__, "sha256": dict(hashes)}
-    if (to / MANIFEST).is_symlink():
-        (to / MANIFEST).unlink()
-    (to / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-
-
-def _refuse_folder(to: Path) -> None:
-    """Raise HandsonError where no site can be written, which is cheap to see before anything is built."""
-    try:
-        above = next(folder for folder in (to, *to.parents) if folder.exists())
-        if not above.is_dir():
-            raise HandsonError(f"{above} is a file, not a folder.", "Name a new or an empty folder with --to FOLDER.")
-        if above == to and _listed_in(to / MANIFEST) is None and any(to.iterdir()):
-            raise HandsonError(
-                f"{to} holds something that is no site of handson.", "Name an empty or a new folder with --to FOLDER."
-            )
-    except (OSError, ValueError):
-        return  # what it holds cannot be read: `_make_room` says how
-    if not os.access(above, os.W_OK):
-        raise HandsonError(f"{above} may not be written to.", "Name another folder with --to.")
-
-
-def _make_room(to: Path, workshop: str, say: Say) -> None:
-    """A folder with an empty manifest, which tells an interrupted build as ours; anything but an older site stops us.
-
-    Of the older site goes what it, or its journal, lists with the SHA-256 that the file still has, and the folders that
-    are empty then. The list may be a stranger's: nothing outside of the folder is touched, no link is followed.
-    """
-    try:
-        older = _listed_in(to / MANIFEST)
-        if older is None and to.exists() and (not to.is_dir() or any(to.iterdir())):
-            raise HandsonError(
-                f"{to} holds something that is no site of handson.", "Name an empty or a new folder with --to FOLDER."
-            )
-        for name in ("files", "demos", PLACE):
-            if not (to / name).resolve().is_relative_to(to.resolve()):
-                raise HandsonError(f"{to / name} is a link that leads out of {to}.", "Remove it, or name a new folder.")
-        for path, digest in (older or {}).items():
-            _remove(to, path, digest, say)
-        to.mkdir(parents=True, exist_ok=True)
-        if not os.access(to, os.W_OK):
-            raise PermissionError(13, "it may not be written to")
-        _write_manifest(to, workshop, {})
-        (to / JOURNAL).unlink(missing_ok=True)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise HandsonError(
-            f"The site could not be written to {to}: {reason}.", "Name another folder with --to."
-        ) from None
-
-
-def _remove(to: Path, path: str, digest: str, say: Say) -> None:
-    """Remove a file that a site in folder `to` wrote, if it is as it was then, and the folders that it leaves empty."""
-    root, file = to.resolve(), to / path
-    folder = file.parent.resolve()
-    if not folder.is_relative_to(root) or not (file.is_symlink() or file.is_file()):
-        return
-    if not file.is_symlink() and hashlib.sha256(file.read_bytes()).hexdigest() != digest:
-        say(f"{path} is not as it was built: it stays, unless the new site has a file of that name")
-        return
-    file.unlink()
-    while folder != root and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
-
-
-def _listed_in(manifest: Path) -> dict[str, str] | None:
-    """What a site's manifest lists, and the journal of a build that was interrupted: paths and their SHA-256.
-
-    None where that file is none of a site. Raises ValueError for what is no JSON.
-    """
-    if not manifest.is_file():
-        return None
-    content = json.loads(manifest.read_text(encoding="utf-8"))
-    if not isinstance(content, dict) or "handson" not in content or not isinstance(content.get("sha256"), dict):
-        return None
-    journal = manifest.with_name(JOURNAL)
-    lines = journal.read_text(encoding="utf-8").splitlines() if journal.is_file() else []
-    listed: dict[str, str] = content["sha256"]
-    return listed | {path: digest for digest, _, path in (line.partition(" ") for line in lines)}
 
 
 def _card(lesson: Lesson, assets: Sequence[str], folder: Folder) -> dict[str, Any]:
