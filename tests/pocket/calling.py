@@ -28,6 +28,12 @@ def work(name: str, *arguments: Any, dtype: torch.dtype | None = None) -> torch.
     return torch.full((function(*map(_converted, arguments)),), 255, dtype=torch.uint8)
 
 
+def table(parameter: torch.Tensor, *others: torch.Tensor | None) -> Any:
+    """The row of a parameter that an optimiser's step is given: its length, then its address and those of others."""
+    addresses = [0 if t is None else t.data_ptr() for t in (parameter, *others)]
+    return (ctypes.c_longlong * (1 + len(addresses)))(parameter.numel(), *addresses)
+
+
 def _converted(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         assert value.is_contiguous()

@@ -106,6 +106,23 @@ def test_without_a_record_memory_is_used_again_and_the_result_the_same(
         )
 
 
+def test_pooling_before_rectifying_changes_nothing_with_equal_negative_or_no_numbers() -> None:
+    layers = nn.Conv2d(1, 1, 1, bias=False), nn.ReLU(), nn.MaxPool2d(2, stride=1)
+    network = nn.Sequential(*layers)
+    pocket.nn.init.ones_(layers[0].weight)
+    x = pocket.tensor([[[[-1.0, -2.0, 3.0, 3.0], [-3.0, 0.0, 3.0, -1.0], [pocket.nan, 1.0, -5.0, pocket.inf]]]])
+    told = []
+    for run in (network, lambda given: layers[2](layers[1](layers[0](given)))):
+        given = x.clone().requires_grad_()
+        result = run(given)
+        result.nan_to_num(0).sum().backward()
+        told.append((result, given.grad))
+    (at_once, its_gradient), (one_by_one, gradient) = told
+    assert at_once.grad_fn.name == one_by_one.grad_fn.name
+    assert pocket.allclose(at_once, one_by_one, equal_nan=True)
+    assert pocket.allclose(its_gradient, gradient, equal_nan=True)
+
+
 def perceptron() -> nn.Sequential:
     pocket.manual_seed(0)
     return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2), nn.ReLU())

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import optim
 
-from tests.pocket.calling import call, close
+from tests.pocket.calling import call, close, table
 
 BOTH = pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 STEPS = 5
@@ -53,7 +53,7 @@ def test_sgd(options: dict[str, Any], dtype: torch.dtype) -> None:
     for step, g in race.gradients():
         first = int(step == 1)
         numbers = (0.1, o["momentum"], o["dampening"], o["weight_decay"])
-        call("sgd", 37, race.ours, g, buffer, first, *numbers, *flags, dtype=dtype)
+        call("sgd", 1, table(race.ours, g, buffer), first, *numbers, *flags, dtype=dtype)
 
 
 @BOTH
@@ -68,7 +68,7 @@ def test_adam(kind: Any, options: dict[str, Any], dtype: torch.dtype) -> None:
     flags = (int(kind is optim.AdamW), int(options["maximize"]))
     for step, g in race.gradients():
         numbers = (0.01, 0.8, 0.97, 1e-6, options["weight_decay"])
-        call("adam", 37, race.ours, g, mean, square, most, step, *numbers, *flags, dtype=dtype)
+        call("adam", 1, table(race.ours, g, mean, square, most), step, *numbers, *flags, dtype=dtype)
 
 
 @BOTH
@@ -87,7 +87,7 @@ def test_rmsprop(options: dict[str, Any], dtype: torch.dtype) -> None:
     square, mean, buffer = race.zeros(), race.zeros(options["centered"]), race.zeros(options["momentum"])
     for _, g in race.gradients():
         numbers = (0.01, 0.9, 1e-6, options["weight_decay"], options["momentum"])
-        call("rmsprop", 37, race.ours, g, square, mean, buffer, *numbers, int(options["maximize"]), dtype=dtype)
+        call("rmsprop", 1, table(race.ours, g, square, mean, buffer), *numbers, int(options["maximize"]), dtype=dtype)
 
 
 @BOTH
@@ -98,4 +98,4 @@ def test_adagrad(options: dict[str, Any], dtype: torch.dtype) -> None:
     total = race.zeros()
     for step, g in race.gradients():
         numbers = (0.1, options["lr_decay"], 1e-8, options["weight_decay"])
-        call("adagrad", 37, race.ours, g, total, step, *numbers, int(options["maximize"]), dtype=dtype)
+        call("adagrad", 1, table(race.ours, g, total), step, *numbers, int(options["maximize"]), dtype=dtype)

@@ -314,14 +314,14 @@ def grad(
 
 def first_gradient(tensor: Tensor, given: Tensor | None) -> Tensor:
     """The gradient to begin with: the given one, or 1 where there is one element."""
-    from handson.pocket import creation
+    from handson.pocket.tensor import filled
 
     if not tensor.requires_grad:
         raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
     if given is None:
         if tensor.numel() != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
-        return creation.ones_like(tensor)
+        return filled(tensor.shape, 1.0, tensor.dtype)
     return _fitted(given.detach(), tensor)
 
 

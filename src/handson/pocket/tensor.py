@@ -397,8 +397,7 @@ class Tensor:
     def __contains__(self, value: Any) -> bool:
         return bool((self == value).any())
 
-    def __hash__(self) -> int:
-        return id(self)
+    __hash__ = object.__hash__  # by identity, and quicker than a function of Python
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if not self.shape else object.__format__(self, spec)
@@ -556,7 +555,9 @@ def filled(shape: tuple[int, ...], value: Any, kind: dtype) -> Tensor:
 
 def fill(out: Tensor, value: Any) -> None:
     """Write one number into all of a tensor; not recorded."""
-    if count := out.numel():
+    if not out._shape and out._dtype is dtypes.float32:  # a loss, or its gradient: not worth the way into C
+        ctypes.c_float.from_address(out.data_ptr()).value = value
+    elif count := out.numel():
         loops = flat_plan(count, 1) if out.is_contiguous() else plan(out.shape, out._strides)
         if out.dtype.is_floating_point:
             C.fill(out.dtype.code, loops, out.data_ptr(), float(value), 0)

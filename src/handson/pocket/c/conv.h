@@ -186,170 +186,6 @@ static void F(correlate_mixed)(i64 images, i64 distance, i64 m, i64 k, const REA
   F(unmix)(images, m, t, out, t->out, distance);
 }
 
-#include "winograd.h"
-
-API i64 F(hp_conv2d_forward_work)(const hp_conv *d) {
-#if WINOGRAD && WIDE == 4
-  if (F(pays)(d, 0)) return F(winograd_work)(d);
-#endif
-  planes_shape g = shape_of_planes(d);
-  i64 image = g.cg * g.phases * g.plane + SLACK, numbers = d->oc * g.k;
-  if (F(mixes)(d, &g)) numbers += (2 * image + g.og * d->oh * d->ow) * WIDE;
-  else numbers += image + TILE_ROWS * F(vectors)(d->oh, d->ow, g.pitch) * WIDE;
-  return numbers * (i64)sizeof(REAL) + g.k * (i64)sizeof(place) + 512;
-}
-
-API void F(hp_conv2d_forward)(const hp_conv *d, const REAL *x, const REAL *weight, const REAL *bias, REAL *y, void *work) {
-  if (d->n <= 0 || d->oh <= 0 || d->ow <= 0 || d->oc <= 0) return;
-#if WINOGRAD && WIDE == 4
-  if (F(pays)(d, 0)) {
-    F(winograd)(d, 0, x, weight, bias, y, work);
-    return;
-  }
-#endif
-  planes_shape g = shape_of_planes(d);
-  char *free = (char *)work;
-  const i64 mixes = F(mixes)(d, &g), size = g.cg * g.phases * g.plane + SLACK;
-  REAL *panels = F(cut)(&free, d->oc * g.k), *planes = F(cut)(&free, mixes ? 2 * size * WIDE : size);
-  place *offset = F(cut_places)(&free, g.k);
-  REAL *spare = F(cut)(&free, 0);
-  tap_offsets(d, &g, offset);
-  for (i64 i = 0; mixes && i < g.k; i++) offset[i] *= WIDE;
-  for (i64 group = 0; group < d->groups; group++)
-    F(pack_a)(0, g.og, g.k, weight + group * g.og * g.k, g.k, 1, panels + group * g.og * g.k);
-  for (i64 i = 0, images; i < d->n; i += images)
-    for (i64 group = 0; group < d->groups; group++) {
-      const REAL *image = x + (i * d->c + group * g.cg) * d->h * d->w, *some = bias ? bias + group * g.og : 0;
-      const REAL *panel = panels + group * g.og * g.k;
-      F(target) t = {d->oh, d->ow, g.pitch, y + (i * d->oc + group * g.og) * d->oh * d->ow, d->oh * d->ow, d->ow, 1};
-      images = mixes ? smaller(WIDE, d->n - i) : 1;
-      if (mixes) {
-        for (i64 l = 0; l < images; l++) F(fill_planes)(d, &g, g.cg, image + l * d->c * d->h * d->w, planes + l * size);
-        F(mix)(images, (place)size, planes, (place)size, planes + size * WIDE);
-        F(correlate_mixed)(images, d->oc * d->oh * d->ow, g.og, g.k, panel, offset, planes + size * WIDE, some, &t, spare);
-        continue;
-      }
-      i64 behind = ((d->n - i) * d->c - (group + 1) * g.cg) * d->h * d->w; /* numbers of x after these planes: nothing further may be read */
-      if (!lies_as_planes(d) || behind < SLACK) F(fill_planes)(d, &g, g.cg, image, planes), image = planes;
-      F(correlate)(g.og, g.k, panel, offset, image, some, &t, spare);
-    }
-}
-
-/* Numbers of the planes of a group's gy: each with `reach` zeros before it. */
-INLINE i64 F(gradient_planes)(const planes_shape *g) { return g->og * (g->reach + g->plane) + SLACK; }
-
-API i64 F(hp_conv2d_backward_input_work)(const hp_conv *d) {
-#if WINOGRAD && WIDE == 4
-  hp_conv back;
-  if (F(pays_backward)(d, &back)) return F(winograd_work)(&back);
-#endif
-  planes_shape g = shape_of_planes(d);
-  i64 vectors = g.height * ((g.pitch + WIDE - 1) / WIDE);
-  i64 numbers = d->oc * g.k;
-  if (F(mixes)(d, &g)) numbers += (2 * F(gradient_planes)(&g) + g.cg * g.plane) * WIDE;
-  else numbers += F(gradient_planes)(&g) + TILE_ROWS * vectors * WIDE;
-  return numbers * (i64)sizeof(REAL) + g.og * g.taps * (i64)sizeof(place) + 512;
-}
-
-static void F(fill_gradient_planes)(const hp_conv *d, const planes_shape *g, const REAL *lines, REAL *plane) {
-  for (i64 o = 0; o < g->og; o++) {
-    for (i64 l = 0; l < g->reach; l++) *plane++ = 0;
-    for (i64 y = 0; y < d->oh; y++, lines += d->ow, plane += g->pitch)
-      F(copy_and_clear)((place)d->ow, (place)g->pitch, lines, plane);
-    for (i64 l = d->oh * g->pitch; l < g->plane; l++) *plane++ = 0;
-  }
-  for (i64 l = 0; l < SLACK; l++) plane[l] = 0;
-}
-
-/* The weights of one phase of one group as panels over the input's channels, and where its taps see the planes of gy. Returns
- * the number of rows k. */
-static i64 F(phase_weights)(const hp_conv *d, const planes_shape *g, const REAL *weight, i64 py, i64 px, REAL *panels,
-                            place *offset) {
-  i64 k = 0;
-  for (i64 y = 0; y < d->kh; y++)
-    for (i64 x = 0; x < d->kw; x++)
-      if (y * d->dh % d->sh == py && x * d->dw % d->sw == px)
-        for (i64 o = 0; o < g->og; o++)
-          offset[k++] = (place)(o * (g->reach + g->plane) + g->reach - y * d->dh / d->sh * g->pitch - x * d->dw / d->sw);
-  for (i64 c = 0, R; c < g->cg; c += R) {
-    R = F(tile_rows)(g->cg - c);
-    i64 i = 0;
-    for (i64 tap = 0; tap < g->taps; tap++)
-      if (tap / d->kw * d->dh % d->sh == py && tap % d->kw * d->dw % d->sw == px)
-        for (i64 o = 0; o < g->og; o++, i++)
-          for (i64 r = 0; r < R; r++) panels[i * R + r] = weight[(o * g->cg + c + r) * g->taps + tap];
-    panels += R * k;
-  }
-  return k;
-}
-
-/* gx from gy. The sum over the output's channels is that of a transposed convolution, which this is as well. */
-API void F(hp_conv2d_backward_input)(const hp_conv *d, const REAL *gy, const REAL *weight, REAL *gx, void *work) {
-  if (d->n <= 0) return;
-#if WINOGRAD && WIDE == 4
-  hp_conv back;
-  if (F(pays_backward)(d, &back)) {
-    F(winograd)(&back, 1, gy, weight, 0, gx, work);
-    return;
-  }
-#endif
-  planes_shape g = shape_of_planes(d);
-  char *free = (char *)work;
-  const i64 mixes = F(mixes)(d, &g), size = F(gradient_planes)(&g);
-  REAL *panels = F(cut)(&free, d->oc * g.k), *planes = F(cut)(&free, mixes ? 2 * size * WIDE : size);
-  place *offset = F(cut_places)(&free, g.og * g.taps);
-  REAL *spare = F(cut)(&free, 0);
-  i64 reached = d->sh == 1 && d->sw == 1 && g.height - d->ph >= d->h && g.pitch - d->pw >= d->w && d->oh > 0 && d->ow > 0;
-  if (!reached)
-    clear(gx, d->n * d->c * d->h * d->w * (i64)sizeof(REAL));
-  if (d->oh <= 0 || d->ow <= 0 || d->oc <= 0) return;
-  const i64 once = d->groups == 1 && g.phases == 1; /* the panels are the same for all images */
-  for (i64 i = 0, images; i < d->n; i += images)
-    for (i64 group = 0; group < d->groups; group++) {
-      const REAL *lines = gy + (i * d->oc + group * g.og) * d->oh * d->ow, *source = mixes ? planes + size * WIDE : planes;
-      images = mixes ? smaller(WIDE, d->n - i) : 1;
-      for (i64 l = 0; l < images; l++)
-        F(fill_gradient_planes)(d, &g, lines + l * d->oc * d->oh * d->ow, planes + l * size);
-      if (mixes) F(mix)(images, (place)size, planes, (place)size, planes + size * WIDE);
-      i64 k = once ? g.og * g.taps : 0;
-      for (i64 py = 0; py < d->sh; py++)
-        for (i64 px = 0; px < d->sw; px++) {
-          i64 y0 = steps_to(d->ph - py, d->sh), y1 = smaller(steps_to(d->h + d->ph - py, d->sh), g.height);
-          i64 x0 = steps_to(d->pw - px, d->sw), x1 = smaller(steps_to(d->w + d->pw - px, d->sw), g.pitch);
-          if (!once || !i) {
-            k = F(phase_weights)(d, &g, weight + group * g.og * g.k, py, px, panels, offset);
-            for (i64 l = 0; mixes && l < k; l++) offset[l] *= WIDE;
-          }
-          if (!k || y1 <= y0 || x1 <= x0) continue;
-          REAL *corner = gx + ((i * d->c + group * g.cg) * d->h + y0 * d->sh + py - d->ph) * d->w + x0 * d->sw + px - d->pw;
-          F(target) t = {y1 - y0, x1 - x0, g.pitch, corner, d->h * d->w, d->sh * d->w, d->sw};
-          if (mixes)
-            F(correlate_mixed)(images, d->c * d->h * d->w, g.cg, k, panels, offset, source + (y0 * g.pitch + x0) * WIDE, 0, &t, spare);
-          else F(correlate)(g.cg, k, panels, offset, source + y0 * g.pitch + x0, 0, &t, spare);
-        }
-    }
-}
-
-/* How backward_weight walks an image: `rows` runs of `length` numbers, of gy and of the planes. */
-typedef struct {
-  i64 rows, length, image, images, copied, mixes;
-} F(weight_walk);
-
-static F(weight_walk) F(walk_of)(const hp_conv *d, const planes_shape *g) {
-  F(weight_walk) w;
-  i64 by_row = F(vectors_by_row)(d->oh, d->ow), through = F(vectors_through)(d->oh, d->ow, g->pitch);
-  i64 whole = by_row <= through && d->ow % WIDE == 0, split = whole || by_row < through;
-  w.rows = split ? d->oh : 1;
-  w.length = split ? rounded(d->ow, WIDE) : through * WIDE;
-  w.copied = !whole; /* gy has to be spaced out */
-  w.image = g->cg * g->phases * g->plane;
-  w.mixes = F(mixes)(d, g);
-  if (w.mixes) w.rows = d->oh, w.length = d->ow * WIDE;
-  i64 numbers = w.image + g->og * w.rows * w.length;
-  w.images = larger(1, smaller(d->n, (1 << 17) / numbers)); /* 512 kB of float32: they stay in the cache */
-  return w;
-}
-
 #if LANES == 4 && WIDE == 4
 /* Vectors of output channels: where a vector is short, rows and images of few pixels fill it no worse than large ones. */
 #define PANEL (2 * WIDE)
@@ -394,7 +230,190 @@ static void F(channels_last)(place channels, place count, const REAL *from, REAL
         for (place k = 0; k < WIDE; k++) to[p * PANEL + l + k] = k < here ? line[k * count + p] : 0;
     }
 }
+#endif
 
+#include "winograd.h"
+#include "winograd_1d.h"
+
+/* The convolution that takes gy to gx. Returns whether it is one. */
+static i64 F(other_way)(const hp_conv *d, hp_conv *back) {
+  *back = *d;
+  back->c = d->oc, back->h = d->oh, back->w = d->ow, back->ph = d->kh - 1 - d->ph, back->pw = d->kw - 1 - d->pw;
+  back->oc = d->c, back->oh = d->h, back->ow = d->w;
+  return back->ph >= 0 && back->pw >= 0 && d->oh == d->h + d->ph - back->ph && d->ow == d->w + d->pw - back->pw;
+}
+
+#if WINOGRAD && WIDE == 4
+/* Minimal filtering, if there is one that pays. Each takes work of so many bytes. */
+static i64 F(minimal_work)(const hp_conv *d, i64 turned) {
+  return F(pays)(d, turned) ? F(winograd_work)(d) : F(rows_pay)(d) ? F(rows_work)(d) : 0;
+}
+static i64 F(minimal)(const hp_conv *d, i64 turned, const REAL *x, const REAL *weight, const REAL *bias, REAL *y, void *work) {
+  if (F(pays)(d, turned)) F(winograd)(d, turned, x, weight, bias, y, work);
+  else if (F(rows_pay)(d)) F(by_rows)(d, turned, x, weight, bias, y, work);
+  else return 0;
+  return 1;
+}
+#else
+INLINE i64 F(minimal_work)(const hp_conv *d, i64 turned) { return 0 * (turned + d->n); }
+INLINE i64 F(minimal)(const hp_conv *d, i64 turned, const REAL *x, const REAL *weight, const REAL *bias, REAL *y, void *work) {
+  return 0;
+}
+#endif
+
+API i64 F(hp_conv2d_forward_work)(const hp_conv *d) {
+  const i64 minimal = F(minimal_work)(d, 0);
+  if (minimal) return minimal;
+  planes_shape g = shape_of_planes(d);
+  i64 image = g.cg * g.phases * g.plane + SLACK, numbers = d->oc * g.k;
+  if (F(mixes)(d, &g)) numbers += (2 * image + g.og * d->oh * d->ow) * WIDE;
+  else numbers += image + TILE_ROWS * F(vectors)(d->oh, d->ow, g.pitch) * WIDE;
+  return numbers * (i64)sizeof(REAL) + g.k * (i64)sizeof(place) + 512;
+}
+
+API void F(hp_conv2d_forward)(const hp_conv *d, const REAL *x, const REAL *weight, const REAL *bias, REAL *y, void *work) {
+  if (d->n <= 0 || d->oh <= 0 || d->ow <= 0 || d->oc <= 0) return;
+  if (F(minimal)(d, 0, x, weight, bias, y, work)) return;
+  planes_shape g = shape_of_planes(d);
+  char *free = (char *)work;
+  const i64 mixes = F(mixes)(d, &g), size = g.cg * g.phases * g.plane + SLACK;
+  REAL *panels = F(cut)(&free, d->oc * g.k), *planes = F(cut)(&free, mixes ? 2 * size * WIDE : size);
+  place *offset = F(cut_places)(&free, g.k);
+  REAL *spare = F(cut)(&free, 0);
+  tap_offsets(d, &g, offset);
+  for (i64 i = 0; mixes && i < g.k; i++) offset[i] *= WIDE;
+  for (i64 group = 0; group < d->groups; group++)
+    F(pack_a)(0, g.og, g.k, weight + group * g.og * g.k, g.k, 1, panels + group * g.og * g.k);
+  for (i64 i = 0, images; i < d->n; i += images)
+    for (i64 group = 0; group < d->groups; group++) {
+      const REAL *image = x + (i * d->c + group * g.cg) * d->h * d->w, *some = bias ? bias + group * g.og : 0;
+      const REAL *panel = panels + group * g.og * g.k;
+      F(target) t = {d->oh, d->ow, g.pitch, y + (i * d->oc + group * g.og) * d->oh * d->ow, d->oh * d->ow, d->ow, 1};
+      images = mixes ? smaller(WIDE, d->n - i) : 1;
+      if (mixes) {
+        for (i64 l = 0; l < images; l++) F(fill_planes)(d, &g, g.cg, image + l * d->c * d->h * d->w, planes + l * size);
+        F(mix)(images, (place)size, planes, (place)size, planes + size * WIDE);
+        F(correlate_mixed)(images, d->oc * d->oh * d->ow, g.og, g.k, panel, offset, planes + size * WIDE, some, &t, spare);
+        continue;
+      }
+      i64 behind = ((d->n - i) * d->c - (group + 1) * g.cg) * d->h * d->w; /* numbers of x after these planes: nothing further may be read */
+      if (!lies_as_planes(d) || behind < SLACK) F(fill_planes)(d, &g, g.cg, image, planes), image = planes;
+      F(correlate)(g.og, g.k, panel, offset, image, some, &t, spare);
+    }
+}
+
+/* Numbers of the planes of a group's gy: each with `reach` zeros before it. */
+INLINE i64 F(gradient_planes)(const planes_shape *g) { return g->og * (g->reach + g->plane) + SLACK; }
+
+API i64 F(hp_conv2d_backward_input_work)(const hp_conv *d) {
+  hp_conv back;
+  const i64 minimal = F(other_way)(d, &back) ? F(minimal_work)(&back, 1) : 0;
+  if (minimal) return minimal;
+  planes_shape g = shape_of_planes(d);
+  i64 vectors = g.height * ((g.pitch + WIDE - 1) / WIDE);
+  i64 numbers = d->oc * g.k;
+  if (F(mixes)(d, &g)) numbers += (2 * F(gradient_planes)(&g) + g.cg * g.plane) * WIDE;
+  else numbers += F(gradient_planes)(&g) + TILE_ROWS * vectors * WIDE;
+  return numbers * (i64)sizeof(REAL) + g.og * g.taps * (i64)sizeof(place) + 512;
+}
+
+static void F(fill_gradient_planes)(const hp_conv *d, const planes_shape *g, const REAL *lines, REAL *plane) {
+  for (i64 o = 0; o < g->og; o++) {
+    for (i64 l = 0; l < g->reach; l++) *plane++ = 0;
+    for (i64 y = 0; y < d->oh; y++, lines += d->ow, plane += g->pitch)
+      F(copy_and_clear)((place)d->ow, (place)g->pitch, lines, plane);
+    for (i64 l = d->oh * g->pitch; l < g->plane; l++) *plane++ = 0;
+  }
+  for (i64 l = 0; l < SLACK; l++) plane[l] = 0;
+}
+
+/* The weights of one phase of one group as panels over the input's channels, and where its taps see the planes of gy. Returns
+ * the number of rows k. */
+static i64 F(phase_weights)(const hp_conv *d, const planes_shape *g, const REAL *weight, i64 py, i64 px, REAL *panels,
+                            place *offset) {
+  i64 k = 0;
+  for (i64 y = 0; y < d->kh; y++)
+    for (i64 x = 0; x < d->kw; x++)
+      if (y * d->dh % d->sh == py && x * d->dw % d->sw == px)
+        for (i64 o = 0; o < g->og; o++)
+          offset[k++] = (place)(o * (g->reach + g->plane) + g->reach - y * d->dh / d->sh * g->pitch - x * d->dw / d->sw);
+  for (i64 c = 0, R; c < g->cg; c += R) {
+    R = F(tile_rows)(g->cg - c);
+    i64 i = 0;
+    for (i64 tap = 0; tap < g->taps; tap++)
+      if (tap / d->kw * d->dh % d->sh == py && tap % d->kw * d->dw % d->sw == px)
+        for (i64 o = 0; o < g->og; o++, i++)
+          for (i64 r = 0; r < R; r++) panels[i * R + r] = weight[(o * g->cg + c + r) * g->taps + tap];
+    panels += R * k;
+  }
+  return k;
+}
+
+/* gx from gy. The sum over the output's channels is that of a transposed convolution, which this is as well. */
+API void F(hp_conv2d_backward_input)(const hp_conv *d, const REAL *gy, const REAL *weight, REAL *gx, void *work) {
+  if (d->n <= 0) return;
+  hp_conv back;
+  if (F(other_way)(d, &back) && F(minimal)(&back, 1, gy, weight, 0, gx, work)) return;
+  planes_shape g = shape_of_planes(d);
+  char *free = (char *)work;
+  const i64 mixes = F(mixes)(d, &g), size = F(gradient_planes)(&g);
+  REAL *panels = F(cut)(&free, d->oc * g.k), *planes = F(cut)(&free, mixes ? 2 * size * WIDE : size);
+  place *offset = F(cut_places)(&free, g.og * g.taps);
+  REAL *spare = F(cut)(&free, 0);
+  i64 reached = d->sh == 1 && d->sw == 1 && g.height - d->ph >= d->h && g.pitch - d->pw >= d->w && d->oh > 0 && d->ow > 0;
+  if (!reached)
+    clear(gx, d->n * d->c * d->h * d->w * (i64)sizeof(REAL));
+  if (d->oh <= 0 || d->ow <= 0 || d->oc <= 0) return;
+  const i64 once = d->groups == 1 && g.phases == 1; /* the panels are the same for all images */
+  for (i64 i = 0, images; i < d->n; i += images)
+    for (i64 group = 0; group < d->groups; group++) {
+      const REAL *lines = gy + (i * d->oc + group * g.og) * d->oh * d->ow, *source = mixes ? planes + size * WIDE : planes;
+      images = mixes ? smaller(WIDE, d->n - i) : 1;
+      for (i64 l = 0; l < images; l++)
+        F(fill_gradient_planes)(d, &g, lines + l * d->oc * d->oh * d->ow, planes + l * size);
+      if (mixes) F(mix)(images, (place)size, planes, (place)size, planes + size * WIDE);
+      i64 k = once ? g.og * g.taps : 0;
+      for (i64 py = 0; py < d->sh; py++)
+        for (i64 px = 0; px < d->sw; px++) {
+          i64 y0 = steps_to(d->ph - py, d->sh), y1 = smaller(steps_to(d->h + d->ph - py, d->sh), g.height);
+          i64 x0 = steps_to(d->pw - px, d->sw), x1 = smaller(steps_to(d->w + d->pw - px, d->sw), g.pitch);
+          if (!once || !i) {
+            k = F(phase_weights)(d, &g, weight + group * g.og * g.k, py, px, panels, offset);
+            for (i64 l = 0; mixes && l < k; l++) offset[l] *= WIDE;
+          }
+          if (!k || y1 <= y0 || x1 <= x0) continue;
+          REAL *corner = gx + ((i * d->c + group * g.cg) * d->h + y0 * d->sh + py - d->ph) * d->w + x0 * d->sw + px - d->pw;
+          F(target) t = {y1 - y0, x1 - x0, g.pitch, corner, d->h * d->w, d->sh * d->w, d->sw};
+          if (mixes)
+            F(correlate_mixed)(images, d->c * d->h * d->w, g.cg, k, panels, offset, source + (y0 * g.pitch + x0) * WIDE, 0, &t, spare);
+          else F(correlate)(g.cg, k, panels, offset, source + y0 * g.pitch + x0, 0, &t, spare);
+        }
+    }
+}
+
+#define MIXES_GRADIENTS (LANES > 4) /* short vectors take channels, and seldom walk images */
+
+/* How backward_weight walks an image: `rows` runs of `length` numbers, of gy and of the planes. */
+typedef struct {
+  i64 rows, length, image, images, copied, mixes;
+} F(weight_walk);
+
+static F(weight_walk) F(walk_of)(const hp_conv *d, const planes_shape *g) {
+  F(weight_walk) w;
+  i64 by_row = F(vectors_by_row)(d->oh, d->ow), through = F(vectors_through)(d->oh, d->ow, g->pitch);
+  i64 whole = by_row <= through && d->ow % WIDE == 0, split = whole || by_row < through;
+  w.rows = split ? d->oh : 1;
+  w.length = split ? rounded(d->ow, WIDE) : through * WIDE;
+  w.copied = !whole; /* gy has to be spaced out */
+  w.image = g->cg * g->phases * g->plane;
+  w.mixes = MIXES_GRADIENTS && F(mixes)(d, g);
+  if (MIXES_GRADIENTS && w.mixes) w.rows = d->oh, w.length = d->ow * WIDE;
+  i64 numbers = w.image + g->og * w.rows * w.length;
+  w.images = larger(1, smaller(d->n, (1 << 17) / numbers)); /* 512 kB of float32: they stay in the cache */
+  return w;
+}
+
+#if LANES == 4 && WIDE == 4
 /* backward_weight with vectors of output channels; gw and gb are zeros before. */
 static void F(weight_by_channels)(const hp_conv *d, const planes_shape *g, const REAL *x, const REAL *gy, REAL *gw, REAL *gb,
                                   const place *offset, REAL *planes) {
@@ -418,7 +437,6 @@ static void F(weight_by_channels)(const hp_conv *d, const planes_shape *g, const
       for (i64 k = 0; k < g->k; k++) gw[(group * g->og + o) * g->k + k] = sums[k * width + o];
   }
 }
-#undef PANEL
 #endif
 
 /* How many sets of WIDE images weight_mixed takes at once: 1 MB of float32. */
@@ -430,13 +448,16 @@ NOINLINE i64 F(sets)(const hp_conv *d, const planes_shape *g) {
 API i64 F(hp_conv2d_backward_weight_work)(const hp_conv *d) {
   planes_shape g = shape_of_planes(d);
   if (d->oh <= 0 || d->ow <= 0) return 512;
+#if WINOGRAD && WIDE == 4
+  if (F(rows_pay)(d)) return F(rows_weight_work)(d);
+#endif
 #if LANES == 4 && WIDE == 4
   if (F(by_channels)(&g))
     return F(by_channels_numbers)(d, &g) * (i64)sizeof(REAL) + g.k * (i64)sizeof(place) + 512;
 #endif
   F(weight_walk) w = F(walk_of)(d, &g);
   i64 numbers = w.images * (w.image + g.og * w.rows * w.length) + 2 * SLACK;
-  if (w.mixes) numbers = (w.image + SLACK + F(sets)(d, &g) * (w.image + SLACK + g.og * d->oh * d->ow)) * WIDE;
+  if (MIXES_GRADIENTS && w.mixes) numbers = (w.image + SLACK + F(sets)(d, &g) * (w.image + SLACK + g.og * d->oh * d->ow)) * WIDE;
   return numbers * (i64)sizeof(REAL) + g.k * (i64)sizeof(place) + 512;
 }
 
@@ -474,6 +495,12 @@ API void F(hp_conv2d_backward_weight)(const hp_conv *d, const REAL *x, const REA
   if (gb)
     for (i64 o = 0; o < d->oc; o++) gb[o] = 0;
   if (d->n <= 0 || d->oh <= 0 || d->ow <= 0) return;
+#if WINOGRAD && WIDE == 4
+  if (F(rows_pay)(d)) {
+    F(weight_by_rows)(d, x, gy, gw, gb, work);
+    return;
+  }
+#endif
   char *free = (char *)work;
   place *offset = F(cut_places)(&free, g.k);
   tap_offsets(d, &g, offset);
@@ -484,7 +511,7 @@ API void F(hp_conv2d_backward_weight)(const hp_conv *d, const REAL *x, const REA
   }
 #endif
   F(weight_walk) w = F(walk_of)(d, &g);
-  if (w.mixes) {
+  if (MIXES_GRADIENTS && w.mixes) {
     F(weight_mixed)(d, &g, x, gy, gw, gb, offset, (REAL *)(((place)(offset + g.k) + 63) & ~(place)63));
     return;
   }
@@ -517,4 +544,6 @@ API void F(hp_conv2d_backward_weight)(const hp_conv *d, const REAL *x, const REA
     }
 }
 
+#undef PANEL
+#undef MIXES_GRADIENTS
 #undef SLACK

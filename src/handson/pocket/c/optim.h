@@ -1,7 +1,12 @@
-/* One step of an optimiser over n numbers, in one pass, as PyTorch 2 defines them (without foreach, capturable, differentiable). */
+/* One step of an optimiser, in one pass over each parameter, as PyTorch 2 defines them (without foreach, capturable, differentiable).
+ *
+ * What each exported function is given is a table with a row for each parameter: the count of its numbers, then the addresses of its
+ * values, its gradient, and what the optimiser keeps for it. */
+
+#define ADDRESS(k) ((REAL *)(place)row[k])
 
 /* momentum_buffer is null without momentum; `first`: it is not filled yet. */
-API void F(hp_sgd)(i64 count, REAL *p, const REAL *g, REAL *momentum_buffer, i64 first, f64 lr, f64 momentum, f64 dampening,
+static void F(sgd)(i64 count, REAL *p, const REAL *g, REAL *momentum_buffer, i64 first, f64 lr, f64 momentum, f64 dampening,
                    f64 weight_decay, i64 nesterov, i64 maximize) {
   const REAL sign = maximize ? -1 : 1, decay = (REAL)weight_decay, m = (REAL)momentum, take = (REAL)(1 - dampening), step = (REAL)lr;
   const place n = (place)count;
@@ -17,8 +22,14 @@ API void F(hp_sgd)(i64 count, REAL *p, const REAL *g, REAL *momentum_buffer, i64
   }
 }
 
+API void F(hp_sgd)(i64 rows, const i64 *row, i64 first, f64 lr, f64 momentum, f64 dampening, f64 weight_decay, i64 nesterov,
+                   i64 maximize) {
+  for (; rows > 0; rows--, row += 4)
+    F(sgd)(row[0], ADDRESS(1), ADDRESS(2), ADDRESS(3), first, lr, momentum, dampening, weight_decay, nesterov, maximize);
+}
+
 /* Adam, and AdamW if `decoupled`. step counts from 1; most_square is null without amsgrad. */
-API void F(hp_adam)(i64 count, REAL *p, const REAL *g, REAL *mean, REAL *square, REAL *most_square, i64 step, f64 lr, f64 beta1, f64 beta2,
+static void F(adam)(i64 count, REAL *p, const REAL *g, REAL *mean, REAL *square, REAL *most_square, i64 step, f64 lr, f64 beta1, f64 beta2,
                     f64 eps, f64 weight_decay, i64 decoupled, i64 maximize) {
   const place n = (place)count;
   const f64 correction1 = 1 - POW_f64(beta1, (f64)step), correction2 = SQRT_f64(1 - POW_f64(beta2, (f64)step));
@@ -37,8 +48,15 @@ API void F(hp_adam)(i64 count, REAL *p, const REAL *g, REAL *mean, REAL *square,
   }
 }
 
+API void F(hp_adam)(i64 rows, const i64 *row, i64 step, f64 lr, f64 beta1, f64 beta2, f64 eps, f64 weight_decay, i64 decoupled,
+                    i64 maximize) {
+  for (; rows > 0; rows--, row += 6)
+    F(adam)(row[0], ADDRESS(1), ADDRESS(2), ADDRESS(3), ADDRESS(4), ADDRESS(5), step, lr, beta1, beta2, eps, weight_decay, decoupled,
+            maximize);
+}
+
 /* mean is null unless centered; momentum_buffer is null without momentum. */
-API void F(hp_rmsprop)(i64 n, REAL *p, const REAL *g, REAL *square, REAL *mean, REAL *momentum_buffer, f64 lr, f64 alpha, f64 eps,
+static void F(rmsprop)(i64 n, REAL *p, const REAL *g, REAL *square, REAL *mean, REAL *momentum_buffer, f64 lr, f64 alpha, f64 eps,
                        f64 weight_decay, f64 momentum, i64 maximize) {
   const REAL sign = maximize ? -1 : 1, decay = (REAL)weight_decay, keep = (REAL)alpha, take = (REAL)(1 - alpha);
   for (i64 i = 0; i < n; i++) {
@@ -53,8 +71,13 @@ API void F(hp_rmsprop)(i64 n, REAL *p, const REAL *g, REAL *square, REAL *mean, 
   }
 }
 
+API void F(hp_rmsprop)(i64 rows, const i64 *row, f64 lr, f64 alpha, f64 eps, f64 weight_decay, f64 momentum, i64 maximize) {
+  for (; rows > 0; rows--, row += 6)
+    F(rmsprop)(row[0], ADDRESS(1), ADDRESS(2), ADDRESS(3), ADDRESS(4), ADDRESS(5), lr, alpha, eps, weight_decay, momentum, maximize);
+}
+
 /* step counts from 1. */
-API void F(hp_adagrad)(i64 n, REAL *p, const REAL *g, REAL *sum, i64 step, f64 lr, f64 lr_decay, f64 eps, f64 weight_decay,
+static void F(adagrad)(i64 n, REAL *p, const REAL *g, REAL *sum, i64 step, f64 lr, f64 lr_decay, f64 eps, f64 weight_decay,
                        i64 maximize) {
   const REAL sign = maximize ? -1 : 1, decay = (REAL)weight_decay, rate = (REAL)(lr / (1 + (f64)(step - 1) * lr_decay));
   for (i64 i = 0; i < n; i++) {
@@ -62,3 +85,9 @@ API void F(hp_adagrad)(i64 n, REAL *p, const REAL *g, REAL *sum, i64 step, f64 l
     p[i] -= rate * (d / (CAT(SQRT_, REAL)(s) + (REAL)eps));
   }
 }
+
+API void F(hp_adagrad)(i64 rows, const i64 *row, i64 step, f64 lr, f64 lr_decay, f64 eps, f64 weight_decay, i64 maximize) {
+  for (; rows > 0; rows--, row += 4)
+    F(adagrad)(row[0], ADDRESS(1), ADDRESS(2), ADDRESS(3), step, lr, lr_decay, eps, weight_decay, maximize);
+}
+#undef ADDRESS

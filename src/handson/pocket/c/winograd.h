@@ -210,14 +210,6 @@ static void F(winograd)(const hp_conv *d, i64 turned, const REAL *x, const REAL 
   }
 }
 
-/* The convolution that takes gy to gx. Returns whether it is one to be done this way. */
-static i64 F(pays_backward)(const hp_conv *d, hp_conv *back) {
-  *back = *d;
-  back->c = d->oc, back->h = d->oh, back->w = d->ow, back->ph = 2 - d->ph, back->pw = 2 - d->pw;
-  back->oc = d->c, back->oh = d->h, back->ow = d->w;
-  return d->ph <= 2 && d->pw <= 2 && d->oh == d->h + 2 * d->ph - 2 && d->ow == d->w + 2 * d->pw - 2 && F(pays)(back, 1);
-}
-
 #undef NEAR
 #undef FAR
 #undef TILES

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import warnings
 from typing import Any
 
-from handson.pocket import dtypes, elementwise, reductions, shapes
+from handson.pocket import elementwise, reductions, shapes
 from handson.pocket.autograd import Node, recorded
 from handson.pocket.dtypes import int64
 from handson.pocket.nn.activations import log_softmax, logsigmoid
@@ -20,6 +21,9 @@ declare_both(
     cross_entropy_forward=(i, (i, i, i, p, p, p, i, d, p, p, p)),
     cross_entropy_backward=(None, (i, i, i, p, p, p, i, d, p, i, d, p)),
 )
+
+_Totals = ctypes.c_double * 2
+"""The sum of the losses, and of the weights they were taken with."""
 
 
 def _reduced(loss: Tensor, reduction: str) -> Tensor:
@@ -106,26 +110,18 @@ def _of_classes(
         _weight_fits(weight, input, 1)
     x, labels = contiguous(input.detach()), contiguous(target.detach())
     w = None if weight is None else contiguous(weight.detach())
-    sizes = (x.shape[0], x.shape[1], numel(x.shape[2:]))
-    smooth = (float(smoothing),) if name == "cross_entropy" else ()
-    logs = new_like(x) if name == "cross_entropy" else x
-    losses = new(labels.shape, x.dtype)
-    totals = new((2,), dtypes.float64)
-    after = (logs.data_ptr(),) if name == "cross_entropy" else ()
+    entropy = name == "cross_entropy"
+    losses, totals = new(labels.shape, x.dtype), _Totals()
+    logs = new_like(x) if entropy else x
+    sizes, of_labels = (x.shape[0], x.shape[1], numel(x.shape[2:])), (labels.data_ptr(), address(w), ignored)
+    smooth = (float(smoothing),) if entropy else ()
+    after = (logs.data_ptr(),) if entropy else ()
     wrong = typed(f"{name}_forward", x.dtype)(
-        *sizes,
-        x.data_ptr(),
-        labels.data_ptr(),
-        address(w),
-        ignored,
-        *smooth,
-        *after,
-        losses.data_ptr(),
-        totals.data_ptr(),
+        *sizes, x.data_ptr(), *of_labels, *smooth, *after, losses.data_ptr(), ctypes.addressof(totals)
     )
     if wrong >= 0:
         raise IndexError(f"Target {labels.numbers()[wrong]} is out of bounds.")
-    total, weights = totals.tolist()
+    total, weights = totals
     scale = 1.0
     if reduction == "none":
         out = losses
@@ -138,23 +134,14 @@ def _of_classes(
 
         def back(g: Tensor) -> tuple[Tensor]:
             g, gx = contiguous(g), new_like(x)
-            step = int(reduction == "none")
-            first = (logs.data_ptr(),) if name == "cross_entropy" else ()
+            first = (logs.data_ptr(),) if entropy else ()
             typed(f"{name}_backward", x.dtype)(
-                *sizes,
-                *first,
-                labels.data_ptr(),
-                address(w),
-                ignored,
-                *smooth,
-                g.data_ptr(),
-                step,
-                scale,
-                gx.data_ptr(),
+                *sizes, *first, *of_labels, *smooth, g.data_ptr(), int(reduction == "none"), scale, gx.data_ptr()
             )
             return (gx,)
 
-        title = "CrossEntropyBackward0" if name == "cross_entropy" else "NllLossBackward0"
+        title = "CrossEntropyBackward0" if entropy else "NllLossBackward0"
+        # What is saved also stays where `of_labels` says that it is.
         out._record(Node(title, (input,), back, (labels,) if w is None else (labels, w)))
     return out
 

@@ -6,6 +6,7 @@ A plan is made once for a shape (`plan_of`); `fused` runs it by filling in addre
 from __future__ import annotations
 
 import ctypes
+import itertools
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -23,6 +24,7 @@ from handson.pocket.nn.steps import (
     WORK,
     BatchNorm,
     Builder,
+    MaxPool,
     Product,
     Rectifier,
     Reference,
@@ -119,6 +121,8 @@ def _planned(
         steps.append(step)
         shape, first = step.shape, first + count
     needs(len(makers) > 1)
+    name = steps[-1].name
+    _pool_before_rectifying(steps)
 
     ahead = Builder(records)
     value: Reference = (INPUT, 0)
@@ -131,7 +135,7 @@ def _planned(
     back = _ways_back(steps, makers, wants_input) if records else None
     read = _bases(back.numbers) if back else set()
     return Plan(
-        name=steps[-1].name,
+        name=name,
         shape=shape,
         kept=ahead.bytes[KEPT],
         forward=_direction(ahead),
@@ -141,6 +145,14 @@ def _planned(
         saves_output=OUTPUT in read,
         changed=tuple(changed),
     )
+
+
+def _pool_before_rectifying(steps: list[Step]) -> None:
+    """The largest of rectified values is the largest value, rectified, and so is its gradient: there are fewer then."""
+    for k, (step, pool) in enumerate(itertools.pairwise(steps)):
+        if isinstance(step, Rectifier) and not step.makes and not step.done and isinstance(pool, MaxPool):
+            step.shape = pool.shape
+            steps[k : k + 2] = pool, step
 
 
 def _ways_back(steps: list[Step], makers: list[Step], wants_input: bool) -> Builder:

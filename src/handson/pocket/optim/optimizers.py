@@ -1,4 +1,4 @@
-"""What changes parameters along their gradients; each step is one pass of the C source over each parameter."""
+"""What changes parameters along their gradients; each step is one call of the C source for all of a group."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Any
 
 from handson.pocket.autograd import enable_grad, no_grad
 from handson.pocket.creation import full_like, zeros_like
-from handson.pocket.nn.calls import address, d, declare_both, floating, i, p, typed
-from handson.pocket.tensor import Tensor, contiguous, convert_into, new_like
+from handson.pocket.dtypes import dtype
+from handson.pocket.kernels import whole_numbers
+from handson.pocket.nn.calls import d, declare_both, floating, i, p, typed
+from handson.pocket.tensor import Tensor, contiguous, convert_into
 
 declare_both(
-    sgd=(None, (i, p, p, p, i, d, d, d, d, i, i)),
-    adam=(None, (i, p, p, p, p, p, i, d, d, d, d, d, i, i)),
-    rmsprop=(None, (i, p, p, p, p, p, d, d, d, d, d, i)),
-    adagrad=(None, (i, p, p, p, i, d, d, d, d, i)),
+    sgd=(None, (i, p, i, d, d, d, d, i, i)),
+    adam=(None, (i, p, i, d, d, d, d, d, i, i)),
+    rmsprop=(None, (i, p, d, d, d, d, d, i)),
+    adagrad=(None, (i, p, i, d, d, d, d, i)),
 )
 
 Group = dict[str, Any]
@@ -23,7 +25,8 @@ Group = dict[str, Any]
 class Optimizer:
     """Groups of parameters, each with its settings, and what is kept for each parameter."""
 
-    _state_names: tuple[str, ...] = ()
+    _kept: tuple[str, ...] = ()
+    """The names of the tensors that are kept, as C is given them."""
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -73,27 +76,48 @@ class Optimizer:
                 loss = closure()
         with no_grad():
             for group in self.param_groups:
-                for tensor in group["params"]:
-                    if tensor.grad is not None:
-                        self._step_one(tensor, tensor.grad, group)
+                self._step_of(group)
         return loss
 
-    def _step_one(self, parameter: Tensor, gradient: Tensor, group: Group) -> None:
-        floating("optimizer_step", parameter)
-        state = self.state.setdefault(parameter, {})
-        gradient = contiguous(gradient)
-        _belongs("grad", gradient, parameter)
-        for name, t in state.items():
-            if isinstance(t, Tensor):
-                _belongs(name, t, parameter)
-        packed = contiguous(parameter.detach())
-        self._change(packed, gradient, state, group)
-        if not parameter.is_contiguous():
-            convert_into(parameter, packed)
-        parameter._storage.version += 1
+    def _step_of(self, group: Group) -> None:
+        """One step of the parameters of a group that have a gradient: a call of C for each dtype and age."""
+        tables: dict[tuple[dtype, int], list[int]] = {}
+        copies: list[Tensor] = []  # what C reads and writes in place of tensors with gaps; kept until it has
+        spread: list[tuple[Tensor, Tensor]] = []
+        for parameter in group["params"]:
+            if (gradient := parameter._grad) is None:
+                continue
+            floating("optimizer_step", parameter)
+            values, gradient = contiguous(parameter), contiguous(gradient)
+            if values is not parameter:
+                spread.append((parameter, values))
+            copies.append(gradient)
+            _belongs("grad", gradient, values)
+            if (state := self.state.get(parameter)) is None:
+                state = self.state[parameter] = {}
+            age = self._prepare(values, state, group)
+            table = tables.setdefault((values.dtype, age), [])
+            table += (values.numel(), values.data_ptr(), gradient.data_ptr())
+            for name in self._kept:
+                if (t := state.get(name)) is None:
+                    table.append(0)
+                else:
+                    _belongs(name, t, values)
+                    table.append(t.data_ptr())
+            parameter._storage.version += 1
+        for (kind, age), table in tables.items():
+            rows = len(table) // (3 + len(self._kept))
+            self._change(kind, rows, whole_numbers(table), age, group)
+        for parameter, values in spread:
+            convert_into(parameter, values)
 
-    def _change(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: Group) -> None:
-        """One step, in place, of contiguous values."""
+    def _prepare(self, parameter: Tensor, state: dict[str, Any], group: Group) -> int:
+        """Make what is to be kept for a parameter, where it is not yet there. Returns its age: parameters of one age
+        are changed in one call."""
+        raise NotImplementedError
+
+    def _change(self, kind: dtype, rows: int, table: Any, age: int, group: Group) -> None:
+        """Call C with so many rows: the count of numbers, then the addresses of parameter, gradient, kept tensors."""
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
@@ -132,7 +156,8 @@ class Optimizer:
 
 def _belongs(name: str, t: Tensor, parameter: Tensor) -> None:
     """RuntimeError unless C may read and write it beside the parameter."""
-    if t.shape == parameter.shape and t.dtype is parameter.dtype and t.is_contiguous():
+    alike = t._shape == parameter._shape and t._dtype is parameter._dtype
+    if alike and (t._strides == parameter._strides or t.is_contiguous()):
         return
     raise RuntimeError(
         f"{name} of shape {list(t.shape)} and dtype {t.dtype.name} does not belong to a parameter of shape "
@@ -161,6 +186,8 @@ def _betas(betas: tuple[float, float]) -> None:
 class SGD(Optimizer):
     """Down the gradient, with momentum if wanted."""
 
+    _kept = ("momentum_buffer",)
+
     def __init__(
         self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0, dampening: float = 0,
         weight_decay: float = 0,
@@ -175,20 +202,23 @@ class SGD(Optimizer):
              "maximize": maximize},
         )  # fmt: skip
 
-    def _change(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: Group) -> None:
-        velocity, first = state.get("momentum_buffer"), 0
-        if group["momentum"] and velocity is None:
-            velocity, first = new_like(parameter), 1
-            state["momentum_buffer"] = velocity
-        typed("sgd", parameter.dtype)(
-            parameter.numel(), parameter.data_ptr(), gradient.data_ptr(), address(velocity), first, group["lr"],
-            group["momentum"], group["dampening"], group["weight_decay"], int(group["nesterov"]),
-            int(group["maximize"]),
+    def _prepare(self, parameter: Tensor, state: dict[str, Any], group: Group) -> int:
+        first = 0
+        if group["momentum"] and state.get("momentum_buffer") is None:
+            state["momentum_buffer"], first = zeros_like(parameter), 1
+        return first
+
+    def _change(self, kind: dtype, rows: int, table: Any, age: int, group: Group) -> None:
+        typed("sgd", kind)(
+            rows, table, age, group["lr"], group["momentum"], group["dampening"], group["weight_decay"],
+            group["nesterov"], group["maximize"],
         )  # fmt: skip
 
 
 class Adam(Optimizer):
     """D. Kingma, J. Ba, Adam: a method for stochastic optimization (2015)."""
+
+    _kept = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 
     _decoupled = False
 
@@ -210,16 +240,19 @@ class Adam(Optimizer):
             },
         )
 
-    def _change(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: Group) -> None:
+    def _prepare(self, parameter: Tensor, state: dict[str, Any], group: Group) -> int:
         if not state:
             state.update(step=0, exp_avg=zeros_like(parameter), exp_avg_sq=zeros_like(parameter))
             if group["amsgrad"]:
                 state["max_exp_avg_sq"] = zeros_like(parameter)
         state["step"] += 1
-        typed("adam", parameter.dtype)(
-            parameter.numel(), parameter.data_ptr(), gradient.data_ptr(), state["exp_avg"].data_ptr(),
-            state["exp_avg_sq"].data_ptr(), address(state.get("max_exp_avg_sq")), state["step"], group["lr"],
-            *group["betas"], group["eps"], group["weight_decay"], int(self._decoupled), int(group["maximize"]),
+        age: int = state["step"]
+        return age
+
+    def _change(self, kind: dtype, rows: int, table: Any, age: int, group: Group) -> None:
+        typed("adam", kind)(
+            rows, table, age, group["lr"], *group["betas"], group["eps"], group["weight_decay"], self._decoupled,
+            group["maximize"],
         )  # fmt: skip
 
 
@@ -238,6 +271,8 @@ class AdamW(Adam):
 class RMSprop(Optimizer):
     """G. Hinton, Neural networks for machine learning, lecture 6e (2012)."""
 
+    _kept = ("square_avg", "grad_avg", "momentum_buffer")
+
     def __init__(
         self, params: Iterable[Any], lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,
         momentum: float = 0, centered: bool = False,
@@ -255,23 +290,25 @@ class RMSprop(Optimizer):
             },
         )
 
-    def _change(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: Group) -> None:
+    def _prepare(self, parameter: Tensor, state: dict[str, Any], group: Group) -> int:
         if not state:
             state["square_avg"] = zeros_like(parameter)
             if group["momentum"]:
                 state["momentum_buffer"] = zeros_like(parameter)
             if group["centered"]:
                 state["grad_avg"] = zeros_like(parameter)
-        typed("rmsprop", parameter.dtype)(
-            parameter.numel(), parameter.data_ptr(), gradient.data_ptr(), state["square_avg"].data_ptr(),
-            address(state.get("grad_avg")), address(state.get("momentum_buffer")), group["lr"], group["alpha"],
-            group["eps"],
-            group["weight_decay"], group["momentum"], 0,
-        )  # fmt: skip
+        return 0
+
+    def _change(self, kind: dtype, rows: int, table: Any, age: int, group: Group) -> None:  # noqa: ARG002
+        typed("rmsprop", kind)(
+            rows, table, group["lr"], group["alpha"], group["eps"], group["weight_decay"], group["momentum"], 0
+        )
 
 
 class Adagrad(Optimizer):
     """J. Duchi, E. Hazan, Y. Singer, Adaptive subgradient methods (2011)."""
+
+    _kept = ("sum",)
 
     def __init__(
         self, params: Iterable[Any], lr: float = 1e-2, lr_decay: float = 0, weight_decay: float = 0,
@@ -284,12 +321,12 @@ class Adagrad(Optimizer):
              "initial_accumulator_value": initial_accumulator_value},
         )  # fmt: skip
 
-    def _change(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: Group) -> None:
+    def _prepare(self, parameter: Tensor, state: dict[str, Any], group: Group) -> int:
         if not state:
             state.update(step=0, sum=full_like(parameter, group["initial_accumulator_value"]))
         state["step"] += 1
-        typed("adagrad", parameter.dtype)(
-            parameter.numel(), parameter.data_ptr(), gradient.data_ptr(), state["sum"].data_ptr(), state["step"],
-            group["lr"],
-            group["lr_decay"], group["eps"], group["weight_decay"], 0,
-        )  # fmt: skip
+        age: int = state["step"]
+        return age
+
+    def _change(self, kind: dtype, rows: int, table: Any, age: int, group: Group) -> None:
+        typed("adagrad", kind)(rows, table, age, group["lr"], group["lr_decay"], group["eps"], group["weight_decay"], 0)
