@@ -13,6 +13,8 @@ from collections.abc import Awaitable
 from typing import Any, Protocol
 
 from handson.pocket import parallel
+from handson.pocket.replica import Replica
+from handson.pocket.storage import Storage
 
 _LOOK_SECONDS = 0.5
 """Between two looks whether more workers are there."""
@@ -30,33 +32,59 @@ class Ports(Protocol):
     def look(self) -> Awaitable[None]:
         """Let messages in: a worker may have become ready."""
 
-    def post(self, worker: int, message: Any) -> None:
-        """Send bytes to one of them."""
-
-    def wait(self, worker: int) -> Awaitable[Any]:
-        """The bytes of its earliest answer; none where it is gone."""
+    def line(self, worker: int) -> Line:
+        """The way to one of them."""
 
 
-class _Port:
+class Line(Protocol):
+    """One end of the way between two workers: bytes of Python's memory go out and come in, in order."""
+
+    def post(self, address: int, nbytes: int) -> None:
+        """Send bytes."""
+
+    def wait(self) -> Awaitable[int]:
+        """How many bytes the earliest message that was not taken has; 0 where there will be none any more."""
+
+    def take(self, address: int) -> None:
+        """Write that message into memory."""
+
+
+class _Hand:
     """One of the page's workers, as `parallel` sees it."""
 
-    def __init__(self, ports: Ports, number: int) -> None:
-        self._ports, self._number = ports, number
+    def __init__(self, line: Line) -> None:
+        self._line = line
 
-    def post(self, message: bytes) -> None:
+    def post(self, message: Storage) -> None:
         """Send a message without waiting."""
-        from pyodide.ffi import to_js
+        self._line.post(message.address, message.nbytes)
 
-        self._ports.post(self._number, to_js(message))
-
-    def wait(self) -> bytes:
+    def wait(self) -> Storage:
         """The answer to the earliest message not answered yet."""
         from pyodide.ffi import run_sync
 
-        answer: bytes = run_sync(self._ports.wait(self._number)).to_bytes()
-        if not answer:
+        nbytes = run_sync(self._line.wait())
+        if not nbytes:
             raise parallel.WorkerGoneError
-        return answer
+        return _taken(self._line, nbytes)
+
+
+def _taken(line: Line, nbytes: int) -> Storage:
+    memory = Storage(nbytes)
+    line.take(memory.address)
+    return memory
+
+
+class Helper:
+    """A worker's own end."""
+
+    def __init__(self, line: Line) -> None:
+        self._line, self._replica = line, Replica()
+
+    def answer(self, nbytes: int) -> None:
+        """Take the message that has come, do what it asks, and send the answer."""
+        answer = self._replica.answer(_taken(self._line, nbytes))
+        self._line.post(answer.address, answer.nbytes)
 
 
 def take_part(ports: Ports) -> None:
@@ -77,7 +105,7 @@ def take_part(ports: Ports) -> None:
             run_sync(ports.look())
             looked = time.monotonic()
         if ports.size() + 1 != parallel.count():
-            parallel.use([_Port(ports, number) for number in range(ports.size())])
+            parallel.use([_Hand(ports.line(number)) for number in range(ports.size())])
         return True
 
     parallel.recruit = recruit

@@ -25,10 +25,10 @@ from handson.pocket import (
     methods,
     nn,
     optim,
-    parallel,
     printing,
     random,
     reductions,
+    replica,
     serialization,
     shapes,
     utils,
@@ -130,7 +130,7 @@ def install() -> None:
         return
     if found is not None:
         raise RuntimeError("PyTorch has been imported already; handson.pocket can take its place only before that.")
-    parallel.from_environment()
+    replica.from_environment()
     sys.modules["torch"] = me
     parts = {
         "autograd": autograd, "cuda": cuda, "func": func, "linalg": linalg, "nn": nn, "nn.functional": nn.functional,

@@ -2,8 +2,8 @@
 
 Nothing in a lesson changes: `network(images)` sends each worker its share of the batch and the parameters as they are
 now, the results come back as one tensor, and `backward()` sends each worker its share of the gradient and adds up what
-comes back. A worker is another process, or another web worker of the page: memory is not shared, since a page on a
-stick or over plain HTTP may not.
+comes back. A worker (`replica`) is another process, or another web worker of the page: memory is not shared, since a page on
+a stick or over plain HTTP may not.
 
 As in PyTorch's DataParallel, batch norm takes the statistics of each share, and the running ones are those of the
 first. Off by one switch: `stop()`, or HANDSON_WORKERS=1.
@@ -12,44 +12,36 @@ first. Off by one switch: `stop()`, or HANDSON_WORKERS=1.
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
-import signal
-import subprocess
-import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
-from handson.pocket import autograd, creation, shapes
+from handson.pocket import autograd, creation
 from handson.pocket.autograd import Node
+from handson.pocket.dtypes import float32
+from handson.pocket.kernels import C, flat_plan
+from handson.pocket.messages import packed, unpacked
 from handson.pocket.nn.module import Module
-from handson.pocket.tensor import Tensor, from_bytes
+from handson.pocket.outline import Outline, outline
+from handson.pocket.storage import Storage
+from handson.pocket.tensor import Tensor, convert_into, make, new
 
 SMALLEST_BATCH = 32
 """For two; smaller ones are not worth the way. More workers want more."""
 MOST_OPEN = 16
 """Shared forward passes that may wait for their backward; calls beyond stay in this process."""
-_ROW_BY_ROW = frozenset({
-    "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "ConstantPad2d", "Conv1d",
-    "Conv2d", "ConvTranspose2d", "Dropout", "Dropout2d", "ELU", "Flatten", "GELU", "GroupNorm", "Hardsigmoid",
-    "Hardswish", "Hardtanh", "Identity", "InstanceNorm2d", "LeakyReLU", "Linear", "LocalResponseNorm", "LogSigmoid",
-    "LogSoftmax", "MaxPool1d", "MaxPool2d", "Mish", "PReLU", "PixelShuffle", "ReLU", "ReLU6", "ReflectionPad2d",
-    "ReplicationPad2d", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh", "Unflatten",
-    "Upsample", "ZeroPad2d",
-})  # fmt: skip
-"""Layers that treat each row of a batch by itself (batch norm: each share)."""
 
 
 class Worker(Protocol):
     """One more pair of hands: takes messages in order and answers each."""
 
-    def post(self, message: bytes) -> None:
+    def post(self, message: Storage) -> None:
         """Send a message without waiting. Raises WorkerGoneError."""
 
-    def wait(self) -> bytes:
+    def wait(self) -> Storage:
         """The answer to the earliest message not answered yet. Raises WorkerGoneError."""
 
 
@@ -94,7 +86,8 @@ _watch = _Watch()
 recruit: Callable[[], bool] | None = None
 """Called before a batch is shared out: looks for workers that are there now; False where this call must stay here."""
 _inside = False
-_introduced: dict[int, tuple[Any, ...]] = {}
+_introduced: dict[int, list[Any]] = {}
+"""The structures of the networks that the workers have, by `id`."""
 _open: WeakValueDictionary[int, Node] = WeakValueDictionary()
 _number = 0
 
@@ -125,7 +118,7 @@ def outermost() -> bool:
 
 
 @contextlib.contextmanager
-def _here() -> Iterator[None]:
+def here() -> Iterator[None]:
     """Modules called inside are not shared out."""
     global _inside
     before, _inside = _inside, True
@@ -137,18 +130,18 @@ def _here() -> Iterator[None]:
 
 def call(module: Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
     """`module(*arguments, **named)`, called by no other module: shared out where that is possible and worth it."""
-    possible = not named and len(arguments) == 1 and _can_be_shared(module, arguments[0])
+    found = _to_share(module, arguments[0]) if not named and len(arguments) == 1 else None
     began = time.perf_counter()
-    if possible and _watch.shares():
+    if found is not None and _watch.shares():
         try:
-            result = _shared(module, arguments[0])
+            result = _shared(module, found, arguments[0])
             _watch.took(True, time.perf_counter() - began)
             return result
         except WorkerGoneError:
             _alone()
-    with _here():
+    with here():
         result = module.called(*arguments, **named)
-    if possible:
+    if found is not None:
         _watch.took(False, time.perf_counter() - began)
     return result
 
@@ -160,80 +153,66 @@ def _alone() -> None:
     warnings.warn("A worker that shared the training has ended; this process goes on alone.", stacklevel=2)
 
 
-def _can_be_shared(module: Module, batch: Any) -> bool:
+def _to_share(module: Module, batch: Any) -> Outline | None:
+    """The outline of a network whose batch is to be shared out; None where it must stay here."""
     if not isinstance(batch, Tensor) or batch.ndim < 2 or batch.shape[0] < SMALLEST_BATCH * max(2, count()) / 2:
-        return False
-    if not autograd.is_grad_enabled() or not any(p.requires_grad for p in module.parameters()):
-        return False
-    if type(module).__name__ != "Sequential" or not all(_row_by_row(part) for part in module.modules()):
-        return False
-    if len(_open) >= MOST_OPEN or (recruit is not None and not recruit()):
-        return False
-    return bool(_workers) and batch.shape[0] >= SMALLEST_BATCH * count() / 2
+        return None
+    if not autograd.is_grad_enabled() or type(module).__name__ != "Sequential" or len(_open) >= MOST_OPEN:
+        return None
+    found = outline(module)
+    if found is None or not found.parameters or (recruit is not None and not recruit()):
+        return None
+    return found if _workers and batch.shape[0] >= SMALLEST_BATCH * count() / 2 else None
 
 
-def _row_by_row(part: Module) -> bool:
-    """Workers know the layers of this package, not classes of a lesson; hooks would not be called there."""
-    kind = type(part)
-    if not kind.__module__.startswith("handson.pocket.nn") or kind.__name__ not in _ROW_BY_ROW:
-        return False
-    across_rows = 0 in (getattr(part, "dim", 1), getattr(part, "start_dim", 1))
-    return not (across_rows or part._hooks or part._pre_hooks)
-
-
-def _shared(module: Module, batch: Tensor) -> Tensor:
+def _shared(module: Module, found: Outline, batch: Tensor) -> Tensor:
     """Recorded like one operation with the batch and the parameters as its inputs."""
-    workers = list(_workers)
-    shares = _dealt(batch.detach(), len(workers) + 1)
-    parameters = [p for p in module.parameters() if p.requires_grad]
+    workers, parameters = list(_workers), found.parameters
     wants_input = batch.requires_grad
-    question = {
-        "do": "forward", "network": id(module), "module": _introduction(module), "open": list(_open),
-        "values": [_packed(t.detach()) for t in _tensors(module)], "wants_input": wants_input,
-        "wanted": [p.requires_grad for p in module.parameters()],
-        "training": [part.training for part in module.modules()],
-    }  # fmt: skip
-    number = _ask(workers, [{**question, "batch": _packed(share)} for share in shares[1:]])
+    lengths = _lengths(batch.shape[0], len(workers) + 1)
+    shares = _dealt(batch, lengths)
+    network, introduction = id(module), _introduction(module, found)
+    number = _ask(
+        workers, ("forward", network, introduction, list(_open), wants_input), [[*found.values, s] for s in shares[1:]]
+    )
     own = shares[0].requires_grad_(wants_input)
     try:
-        with _here():
+        with here():
             result = module.called(own)
     except BaseException:
         _answers(workers, number)
         raise
-    pieces = [result.detach(), *(_unpacked(answer["result"]) for answer in _checked(_answers(workers, number)))]
-    out = shapes.cat(pieces, 0)
-    lengths = [piece.shape[0] for piece in pieces]
+    out = _put_together([result, *(tensors[0] for _, tensors in _checked(_answers(workers, number)))])
 
     def of_share(k: int, gradient: Tensor) -> list[Tensor | None]:
         """What a worker would have answered, computed here: it is gone."""
         share = shares[k].detach().requires_grad_(wants_input)
-        with _here(), autograd.enable_grad():
+        with here(), autograd.enable_grad():
             again = module.called(share)
-        return autograd.backward([again], [gradient], retain_graph=False, only=_inputs(share, parameters))
+        return autograd.backward([again], [gradient], retain_graph=False, only=inputs(share, parameters))
 
     def back(gradient: Tensor) -> tuple[Tensor | None, ...]:
-        parts = shapes.split(gradient, lengths, 0)
-        questions = [{"do": "backward", "pass": number, "gradient": _packed(part)} for part in parts[1:]]
+        parts = _dealt(gradient, lengths)
+        gone = False
         try:
-            asked = _ask(workers, questions)
+            asked = _ask(workers, ("backward", number), [[part] for part in parts[1:]])
             try:
-                found = [autograd.backward([result], [parts[0]], retain_graph=True, only=_inputs(own, parameters))]
+                gradients = [autograd.backward([result], [parts[0]], retain_graph=True, only=inputs(own, parameters))]
             except BaseException:
                 _answers(workers, asked)
                 raise
-            for answer in _checked(_answers(workers, asked)):
-                found.append([None if g is None else _unpacked(g) for g in answer["gradients"]])
+            for there, tensors in _checked(_answers(workers, asked)):
+                coming = iter(tensors)
+                gradients.append([next(coming) if is_there else None for is_there in there])
         except WorkerGoneError:
             _alone()
-            found = [of_share(k, part) for k, part in enumerate(parts)]
+            gone = True
+            gradients = [of_share(k, part) for k, part in enumerate(parts)]
         of_batch = None
         if wants_input:
-            firsts = [gradients.pop(0) for gradients in found]
-            of_batch = shapes.cat(
-                [creation.zeros_like(share) if g is None else g for g, share in zip(firsts, shares, strict=True)], 0
-            )
-        return (of_batch, *(_sum(list(gradients)) for gradients in zip(*found, strict=True)))
+            firsts = zip((of_one.pop(0) for of_one in gradients), shares, strict=True)
+            of_batch = _put_together([creation.zeros_like(share) if g is None else g for g, share in firsts])
+        return (of_batch, *(_sum(of_all, in_place=not gone) for of_all in zip(*reversed(gradients), strict=True)))
 
     node = Node("SharedOutBackward0", (batch, *parameters), back)
     out._record(node)
@@ -241,178 +220,84 @@ def _shared(module: Module, batch: Tensor) -> Tensor:
     return out
 
 
-def _inputs(share: Tensor, parameters: list[Any]) -> list[Tensor]:
+def inputs(share: Tensor, parameters: list[Tensor]) -> list[Tensor]:
+    """With respect to what a share's gradients are asked for, in order."""
     return [*([share] if share.requires_grad else []), *parameters]
 
 
-def _sum(gradients: list[Tensor | None]) -> Tensor | None:
+def _lengths(rows: int, hands: int) -> list[int]:
+    """Equal shares; the first, which stays here, gets what does not divide."""
+    each = rows // hands
+    return [rows - each * (hands - 1), *([each] * (hands - 1))]
+
+
+def _dealt(t: Tensor, lengths: Sequence[int]) -> list[Tensor]:
+    """The rows in shares, over the same memory, not recorded."""
+    step, at, shares = t._strides[0], t._offset, []
+    for length in lengths:
+        shares.append(make(t._storage, at, (length, *t.shape[1:]), t._strides, t.dtype))
+        at += length * step
+    return shares
+
+
+def _put_together(shares: Sequence[Tensor]) -> Tensor:
+    """The opposite of `_dealt`, in memory of its own."""
+    first = shares[0]
+    lengths = [share.shape[0] for share in shares]
+    out = new((sum(lengths), *first.shape[1:]), first.dtype)
+    for place, share in zip(_dealt(out, lengths), shares, strict=True):
+        convert_into(place, share)
+    return out
+
+
+def _sum(gradients: Sequence[Tensor | None], *, in_place: bool) -> Tensor | None:
+    """The sum of those that are there; in_place: in the memory of the first, which came from a worker and is nobody
+    else's."""
     total = None
     for gradient in gradients:
-        if gradient is not None:
-            total = gradient if total is None else total + gradient
+        if gradient is None or total is None:
+            total = gradient if total is None else total
+        elif in_place and total.dtype is gradient.dtype is float32 and gradient.is_contiguous():
+            C.add_scaled_f32(flat_plan(total.numel(), 2), total.data_ptr(), gradient.data_ptr(), 1.0)
+        else:
+            total = total + gradient
     return total
 
 
-def _dealt(batch: Tensor, hands: int) -> list[Tensor]:
-    """The rows of the batch in equal shares; the first, which stays here, gets what does not divide."""
-    each = batch.shape[0] // hands
-    lengths = [batch.shape[0] - each * (hands - 1), *([each] * (hands - 1))]
-    return list(shapes.split(batch, lengths, 0))
-
-
-def _tensors(module: Module) -> list[Tensor]:
-    """All parameters and buffers, also those that no state holds."""
-    return [*module.parameters(), *module.buffers()]
-
-
-def _introduction(module: Module) -> bytes | None:
-    """The network's structure, the first time or when it has changed."""
-    structure = (repr(module), *(tuple(t.shape) for t in _tensors(module)))
-    if _introduced.get(id(module)) == structure:
+def _introduction(module: Module, found: Outline) -> bytes | None:
+    """The network itself, the first time or when it has changed."""
+    if _introduced.get(id(module)) == found.structure:
         return None
-    _introduced[id(module)] = structure
+    _introduced[id(module)] = found.structure
     return pickle.dumps(module)
 
 
-def _ask(workers: list[Worker], questions: list[dict[str, Any]]) -> int:
-    """Post a question to each; their number, by which the answers are known."""
+def _ask(workers: list[Worker], question: tuple[Any, ...], tensors: Sequence[list[Tensor]]) -> int:
+    """Post a question to each, with tensors for each; their number, by which the answers are known."""
     global _number
     _number += 1
-    for worker, question in zip(workers, questions, strict=True):
-        worker.post(pickle.dumps({**question, "number": _number}))
+    for worker, some in zip(workers, tensors, strict=True):
+        worker.post(packed((_number, *question), some))
     return _number
 
 
-def _answers(workers: list[Worker], number: int) -> list[dict[str, Any]]:
+_Answer = tuple[Any, list[Tensor]]
+"""What was said, and the tensors with it."""
+
+
+def _answers(workers: list[Worker], number: int) -> list[_Answer]:
     """One from each; what is left of a question that nobody waited for is passed over."""
     answers = []
     for worker in workers:
-        answer: dict[str, Any] = {"number": None}
-        while answer["number"] != number:
-            answer = pickle.loads(worker.wait())
-        answers.append(answer)
+        of = None
+        while of != number:
+            (of, said), tensors = unpacked(worker.wait())
+        answers.append((said, tensors))
     return answers
 
 
-def _checked(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    for answer in answers:
-        if "error" in answer:
-            raise RuntimeError(f"A worker could not go on: {answer['error']}")
+def _checked(answers: list[_Answer]) -> list[_Answer]:
+    for said, _ in answers:
+        if isinstance(said, str):
+            raise RuntimeError(f"A worker could not go on: {said}")
     return answers
-
-
-def _packed(t: Tensor) -> tuple[Any, ...]:
-    return bytes(t), tuple(t.shape), t.dtype
-
-
-def _unpacked(packed: tuple[Any, ...]) -> Tensor:
-    content, shape, kind = packed
-    return from_bytes(content, shape, kind)
-
-
-class Replica:
-    """A worker's end: networks as they were sent, and the forward passes that may be asked for their gradients."""
-
-    def __init__(self) -> None:
-        self._networks: dict[int, Module] = {}
-        self._passes: dict[int, tuple[Module, Tensor, Tensor]] = {}
-
-    def answer(self, message: bytes) -> bytes:
-        """Do what a message asks; errors are answers too."""
-        asked = pickle.loads(message)
-        try:
-            found = self._forward(asked) if asked["do"] == "forward" else self._backward(asked)
-        except Exception as error:
-            found = {"error": f"{type(error).__name__}: {error}"}
-        return pickle.dumps({**found, "number": asked["number"]})
-
-    def _forward(self, asked: dict[str, Any]) -> dict[str, Any]:
-        self._passes = {number: kept for number, kept in self._passes.items() if number in asked["open"]}
-        if asked["module"] is not None:
-            self._networks[asked["network"]] = pickle.loads(asked["module"])
-        network = self._networks[asked["network"]]
-        for part, training in zip(network.modules(), asked["training"], strict=True):
-            part.training = training
-        for parameter, wanted in zip(network.parameters(), asked["wanted"], strict=True):
-            parameter.requires_grad = wanted
-        for mine, packed in zip(_tensors(network), asked["values"], strict=True):
-            mine.data = _unpacked(packed)  # not into the memory that an open pass may still need
-        batch = _unpacked(asked["batch"]).requires_grad_(asked["wants_input"])
-        with _here():
-            result = network(batch)
-        self._passes[asked["number"]] = (network, batch, result)
-        return {"result": _packed(result)}
-
-    def _backward(self, asked: dict[str, Any]) -> dict[str, Any]:
-        network, batch, result = self._passes[asked["pass"]]
-        wanted = _inputs(batch, [p for p in network.parameters() if p.requires_grad])
-        found = autograd.backward([result], [_unpacked(asked["gradient"])], retain_graph=True, only=wanted)
-        return {"gradients": [None if g is None else _packed(g) for g in found]}
-
-
-class Process:
-    """A worker that is another Python process on this machine."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", "from handson.pocket import parallel; parallel.serve()"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"HANDSON_WORKERS": "1"},
-            start_new_session=True,
-        )  # fmt: skip
-
-    def post(self, message: bytes) -> None:
-        """Send a message without waiting."""
-        assert self._process.stdin is not None
-        try:
-            _write(self._process.stdin, message)
-        except OSError as error:
-            raise WorkerGoneError from error
-
-    def wait(self) -> bytes:
-        """The answer to the earliest message not answered yet."""
-        assert self._process.stdout is not None
-        answer = _read(self._process.stdout)
-        if answer is None:
-            raise WorkerGoneError
-        return answer
-
-    def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with contextlib.suppress(OSError):  # it has ended already
-            self._process.stdin.close()
-        self._process.wait(timeout=10)
-        self._process.stdout.close()
-
-
-def serve() -> None:
-    """Answer messages from the standard input until it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    replica = Replica()
-    inward, outward = sys.stdin.buffer, sys.stdout.buffer
-    sys.stdout = sys.stderr
-    while (message := _read(inward)) is not None:
-        _write(outward, replica.answer(message))
-
-
-def _write(stream: BinaryIO | Any, message: bytes) -> None:
-    stream.write(len(message).to_bytes(8, "little") + message)
-    stream.flush()
-
-
-def _read(stream: BinaryIO | Any) -> bytes | None:
-    head = stream.read(8)
-    if len(head) < 8:
-        return None
-    return bytes(stream.read(int.from_bytes(head, "little")))
-
-
-def from_environment() -> None:
-    """Start as many processes as HANDSON_WORKERS asks for, this one counted; with none named, or 1, all stays here."""
-    named = os.environ.get("HANDSON_WORKERS", "").strip()
-    if not named or _workers:
-        return
-    if not named.isdigit() or not 1 <= int(named) <= 64:
-        raise ValueError(f"HANDSON_WORKERS is a number from 1 to 64, not {named!r}.")
-    use([Process() for _ in range(int(named) - 1)])

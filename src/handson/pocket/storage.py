@@ -58,6 +58,15 @@ class Storage:
         self.address = ctypes.addressof(memory)
         return self
 
+    @classmethod
+    def within(cls, other: Storage, start: int, nbytes: int) -> Storage:
+        """A part of another's memory, which is kept alive; its changes are counted by themselves."""
+        self = cls.__new__(cls)
+        self._raw, self._size, self.nbytes, self.version = 0, 0, nbytes, 0
+        self._keep = other
+        self.address = other.address + start
+        return self
+
     def __del__(self) -> None:
         global _idle_bytes
         if self._raw and _free is not None:

@@ -9,38 +9,65 @@ function messagesTaken(): Promise<void> {
   });
 }
 
-interface Hand {
-  port: MessagePort;
-  answers: Uint8Array[];
-  waiting: ((answer: Uint8Array) => void)[];
-  gone: boolean;
+/**
+ * One end of the way between two workers. A message goes in the buffer that the last one came in, where it is large
+ * enough: new memory is slow the first time it is written.
+ */
+export class Line {
+  private readonly come: Uint8Array<ArrayBuffer>[] = [];
+  private readonly waiting: ((bytes: number) => void)[] = [];
+  private spare = new ArrayBuffer(0);
+  private gone = false;
+
+  /** `memory` is Python's; `told` hears the length of each message that nobody waits for. */
+  constructor(private readonly port: MessagePort, private readonly memory: () => Uint8Array, told: (bytes: number) => void = () => {}) {
+    port.onmessage = ({ data }: MessageEvent<Uint8Array<ArrayBuffer>>) => {
+      this.come.push(data);
+      const next = this.waiting.shift();
+      (next ?? told)(data.length);
+    };
+  }
+
+  post(address: number, bytes: number): void {
+    const message = new Uint8Array(this.spare.byteLength < bytes ? new ArrayBuffer(bytes) : this.spare, 0, bytes);
+    this.spare = new ArrayBuffer(0);
+    message.set(this.memory().subarray(address, address + bytes));
+    this.port.postMessage(message, [message.buffer]);
+  }
+
+  /** The length of the earliest message that was not taken; 0 where there will be none any more. */
+  wait(): Promise<number> {
+    const bytes = this.come[0]?.length ?? (this.gone ? 0 : null);
+    return bytes === null ? new Promise((resolve) => this.waiting.push(resolve)) : Promise.resolve(bytes);
+  }
+
+  take(address: number): void {
+    const message = this.come.shift()!;
+    this.memory().set(message, address);
+    this.spare = message.buffer;
+  }
+
+  /** Nothing more will come: who waits is told so. */
+  end(): void {
+    this.gone = true;
+    for (const resolve of this.waiting.splice(0)) resolve(0);
+  }
 }
 
-const NOTHING = () => new Uint8Array(0);
-
 export class Crew {
-  private readonly hands: Hand[] = [];
+  private readonly lines: Line[] = [];
   private asked = false;
 
-  constructor(private readonly wanted: () => void) {}
+  constructor(private readonly wanted: () => void, private readonly memory: () => Uint8Array) {}
 
   /** One more is ready. */
   add(port: MessagePort): void {
-    const hand: Hand = { port, answers: [], waiting: [], gone: false };
-    port.onmessage = (event: MessageEvent<Uint8Array>) => {
-      const next = hand.waiting.shift();
-      if (next) next(event.data);
-      else hand.answers.push(event.data);
-    };
-    this.hands.push(hand);
+    this.lines.push(new Line(port, this.memory));
   }
 
-  /** The one that became ready as the `hand`th will answer no more: who waits for it is told by an answer of nothing. */
+  /** The one that became ready as the `hand`th will answer no more. */
   gone(hand: number): void {
-    const lost = this.hands[hand];
-    if (!lost) return;
-    lost.gone = true;
-    for (const resolve of lost.waiting.splice(0)) resolve(NOTHING());
+    this.lines[hand]?.end();
   }
 
   ask(): void {
@@ -50,7 +77,7 @@ export class Crew {
   }
 
   size(): number {
-    return this.hands.length;
+    return this.lines.length;
   }
 
   /** Resolves once the messages that are waiting were taken. */
@@ -58,13 +85,7 @@ export class Crew {
     return messagesTaken();
   }
 
-  post(worker: number, message: Uint8Array): void {
-    this.hands[worker]!.port.postMessage(message, [message.buffer]);
-  }
-
-  wait(worker: number): Promise<Uint8Array> {
-    const hand = this.hands[worker]!;
-    const ready = hand.answers.shift() ?? (hand.gone ? NOTHING() : null);
-    return ready ? Promise.resolve(ready) : new Promise((resolve) => hand.waiting.push(resolve));
+  line(worker: number): Line {
+    return this.lines[worker]!;
   }
 }

@@ -3,7 +3,7 @@ import { HOME, serve } from "./classic";
 import createPyodideModule from "pyodide/pyodide.asm.mjs";
 import { loadPyodide, type PyodideInterface } from "pyodide";
 import { unpacked } from "./bytes";
-import { Crew } from "./crew";
+import { Crew, Line } from "./crew";
 import type { FromWorker, PythonError, Start, ToWorker } from "./messages";
 import { inWords } from "./thrown";
 
@@ -22,7 +22,7 @@ let running = 0;
 let told = ""; // the widget whose message Python takes now
 let stopAsked = false;
 let heard: () => void = () => {}; // all that was said
-const crew = new Crew(() => post({ type: "hands wanted" }));
+const crew = new Crew(() => post({ type: "hands wanted" }), memory);
 
 async function compile(wasm: WebAssembly.Module | string[]): Promise<WebAssembly.Module> {
   return wasm instanceof WebAssembly.Module ? wasm : WebAssembly.compile((await unpacked(wasm)) as BufferSource);
@@ -59,15 +59,8 @@ async function start(message: Start): Promise<void> {
 
 /** Answer each share of a batch that comes: a network's results, or its gradients. */
 function takeShares(port: MessagePort): void {
-  const replica = pyodide!.pyimport("handson.pocket.parallel").Replica();
-  port.onmessage = (event: MessageEvent<Uint8Array>) => {
-    const asked = pyodide!.toPy(event.data) as { destroy(): void };
-    const answer = replica.answer(asked) as { toJs(): Uint8Array; destroy(): void };
-    asked.destroy();
-    const bytes = answer.toJs();
-    answer.destroy();
-    port.postMessage(bytes, [bytes.buffer]);
-  };
+  const line = new Line(port, memory, (bytes) => helper.answer(bytes));
+  const helper = pyodide!.pyimport("handson.page.crew").Helper(line) as { answer(bytes: number): void };
 }
 
 /** Whether Python can wait for JavaScript in the middle of a cell (JavaScript Promise Integration). */
@@ -127,9 +120,14 @@ function tell(message: { widget: string; text: string }): void {
   }
 }
 
-/** Of Python's whole memory, which never shrinks: the most that was ever used. */
+/** Python's whole memory, which grows and never shrinks: each time it does, this is another array. */
+function memory(): Uint8Array {
+  return (pyodide as unknown as { _module: { HEAPU8: Uint8Array } })._module.HEAPU8;
+}
+
+/** The most memory that Python ever used. */
 function megabytes(): number {
-  return (pyodide as unknown as { _module: { HEAP8: Int8Array } })._module.HEAP8.length / 1e6;
+  return memory().length / 1e6;
 }
 
 async function take(message: ToWorker): Promise<void> {
