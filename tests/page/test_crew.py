@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import types
 from collections.abc import Iterator
@@ -14,9 +15,30 @@ from handson.page import crew
 from handson.pocket import nn, parallel
 
 
-class Bytes(bytes):
-    def to_bytes(self) -> bytes:  # type: ignore[override]
-        return bytes(self)
+class Line:
+    """Both ends, and a helper at the other one: what goes out is answered at once."""
+
+    def __init__(self) -> None:
+        self._here: list[bytes] = []
+        self._there: list[bytes] = []
+        self._answering = False
+        self._helper = crew.Helper(self)
+
+    def post(self, address: int, nbytes: int) -> None:
+        (self._here if self._answering else self._there).append(ctypes.string_at(address, nbytes))
+        if not self._answering:
+            # One process plays all: what a worker computes there must not be shared out again here.
+            self._answering = True
+            with parallel.here():
+                self._helper.answer(nbytes)
+            self._answering = False
+
+    def wait(self) -> int:
+        return len(self._here[0])
+
+    def take(self, address: int) -> None:
+        message = (self._there if self._answering else self._here).pop(0)
+        ctypes.memmove(address, message, len(message))
 
 
 class Ports:
@@ -24,30 +46,22 @@ class Ports:
 
     def __init__(self, workers: int) -> None:
         self._coming = workers
-        self._replicas: list[parallel.Replica] = []
-        self._answers: list[list[Bytes]] = []
+        self._lines: list[Line] = []
         self.asked = 0
 
     def ask(self) -> None:
         self.asked += 1
 
     def size(self) -> int:
-        return len(self._replicas)
+        return len(self._lines)
 
     def look(self) -> None:
         if self.asked:
-            while len(self._replicas) < self._coming:
-                self._replicas.append(parallel.Replica())
-                self._answers.append([])
+            while len(self._lines) < self._coming:
+                self._lines.append(Line())
 
-    def post(self, worker: int, message: bytes) -> None:
-        # One process plays all: what a worker computes there must not be shared out again here.
-        inside, parallel._inside = parallel._inside, True
-        self._answers[worker].append(Bytes(self._replicas[worker].answer(message)))
-        parallel._inside = inside
-
-    def wait(self, worker: int) -> Bytes:
-        return self._answers[worker].pop(0)
+    def line(self, worker: int) -> Line:
+        return self._lines[worker]
 
 
 @pytest.fixture
@@ -55,7 +69,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.SimpleNamespace]:
     """Pyodide's means to wait for JavaScript."""
     told = types.SimpleNamespace(can=True)
     ffi = types.ModuleType("pyodide.ffi")
-    ffi.__dict__.update(run_sync=lambda found: found, can_run_sync=lambda: told.can, to_js=lambda content: content)
+    ffi.__dict__.update(run_sync=lambda found: found, can_run_sync=lambda: told.can)
     monkeypatch.setitem(sys.modules, "pyodide", types.ModuleType("pyodide"))
     monkeypatch.setitem(sys.modules, "pyodide.ffi", ffi)
     monkeypatch.setattr(parallel, "recruit", None)

@@ -7,20 +7,20 @@ from collections.abc import Iterator
 import pytest
 
 import handson.pocket as torch
-from handson.pocket import nn, parallel
+from handson.pocket import nn, parallel, replica
 from handson.pocket.nn import functional as F
 
 
 @pytest.fixture(scope="module")
-def processes() -> Iterator[list[parallel.Process]]:
-    started = [parallel.Process(), parallel.Process()]
+def processes() -> Iterator[list[replica.Process]]:
+    started = [replica.Process(), replica.Process()]
     yield started
     for process in started:
         process.close()
 
 
 @pytest.fixture
-def shared_out(processes: list[parallel.Process], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def shared_out(processes: list[replica.Process], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(parallel._Watch, "TRIED", 10**9)  # always
     parallel.use(list(processes))
     yield
@@ -169,7 +169,7 @@ def test_an_error_over_there_is_told_here_and_leaves_the_workers_in_order() -> N
 
 
 def test_a_worker_that_ends_is_done_without() -> None:
-    process = parallel.Process()
+    process = replica.Process()
     parallel.use([process])
     model, batch = nn.Sequential(nn.Linear(4, 3)), torch.randn(64, 4)
     out = model(batch)
@@ -194,10 +194,24 @@ def test_training_goes_on_as_it_was_quicker(shared: float, alone: float) -> None
     assert went == [*tried, *[shared < alone] * watch.KEPT, True], "and then both are tried again"
 
 
+def test_rows_worth_the_time_of_a_message_stay_here() -> None:
+    slow, quick = replica.Process.__new__(replica.Process), replica.Process.__new__(replica.Process)
+    slow.under_way = 0.0007
+    pace = parallel._Pace()
+    assert pace.lengths(1, 256, [slow]) == [128, 128], "nothing was measured yet"
+    pace.took(1, [128, 128], 0.009)
+    pace.took(1, [128, 128], 0.02)
+    assert pace.lengths(1, 256, [slow]) == [136, 120], "0.7 ms are ten rows; a busy moment does not count"
+    assert pace.lengths(2, 256, [slow]) == [128, 128], "another network"
+    assert pace.lengths(1, 256, [quick]) == [128, 128]
+    pace.took(3, [128, 128], 1e-6)
+    assert pace.lengths(3, 256, [slow]) == [160, 96], "a worker always has something to do"
+
+
 def test_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HANDSON_WORKERS", "1")
-    parallel.from_environment()
+    replica.from_environment()
     assert parallel.count() == 1
     monkeypatch.setenv("HANDSON_WORKERS", "many")
     with pytest.raises(ValueError, match="from 1 to 64, not 'many'"):
-        parallel.from_environment()
+        replica.from_environment()

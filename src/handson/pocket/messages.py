@@ -1,7 +1,8 @@
 """What processes that share a network say to each other: a few plain values, and tensors, in one piece of memory.
 
-A message is written once where it will be sent from, and its tensors stay where they arrived. In it, in order: two lengths (int64), the
-values and the tensors' shapes and dtypes (both pickled), then each tensor at a multiple of 64 bytes.
+A message is written once where it will be sent from, and its tensors stay where they arrived. In it, in order: two
+lengths (int64), the values and the tensors' shapes and dtypes (both pickled), then each tensor at a multiple of 64
+bytes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a network is made of, found in one walk: whether its batch can be shared out, and what a worker must know of it."""
+"""What a network is made of, found in one walk: whether its batch can be shared out, and what a worker must know."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ class Outline(NamedTuple):
     parameters: list[Tensor]
     """Those that want gradients."""
     values: list[Tensor]
-    """What may change from one batch to the next: all parameters, and the buffers that are read. A layer that is trained only
-    writes its buffers."""
+    """What may change from one batch to the next: all parameters, and the buffers that are read. A layer that is
+    trained only writes its buffers."""
     structure: list[Any]
     """All else. Networks are alike where it is equal."""
 
 
 def outline(network: Module) -> Outline | None:
-    """The outline of a network whose layers all are this package's, without hooks, and treat rows by themselves; else None."""
+    """The outline of a network; None unless all its layers are this package's, without hooks, and treat each row by
+    itself."""
     found = Outline([], [], [])
     return found if _add(network, found, {}) else None
 
@@ -44,15 +45,14 @@ def _add(part: Module, found: Outline, seen: dict[int, int]) -> bool:
         structure.append(before)
         return True
     seen[id(part)] = len(seen)
-    kind, has = type(part), part.__dict__
+    kind: Any = type(part)
+    has = part.__dict__
     if not _is_row_by_row(kind) or has["_hooks"] or has["_pre_hooks"] or "forward" in has:
         return False
     if 0 in (has.get("dim", 1), has.get("start_dim", 1)):
         return False
     structure.append(kind)
-    structure += [
-        value if type(value) in _PLAIN else repr(value) for name, value in has.items() if name not in _APART
-    ]
+    structure += [value if type(value) in _PLAIN else repr(value) for name, value in has.items() if name not in _APART]
     for name, t in has["_parameters"].items():
         _add_tensor(name, t, found, seen, True)
     for name, t in has["_buffers"].items():
@@ -82,6 +82,6 @@ def _add_tensor(name: str, t: Tensor | None, found: Outline, seen: dict[int, int
 
 
 @lru_cache(256)
-def _is_row_by_row(kind: type[Module]) -> bool:
+def _is_row_by_row(kind: Any) -> bool:
     """Workers know the layers of this package, not classes of a lesson."""
     return kind.__module__.startswith("handson.pocket.nn") and kind.__name__ in _ROW_BY_ROW

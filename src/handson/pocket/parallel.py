@@ -2,8 +2,8 @@
 
 Nothing in a lesson changes: `network(images)` sends each worker its share of the batch and the parameters as they are
 now, the results come back as one tensor, and `backward()` sends each worker its share of the gradient and adds up what
-comes back. A worker (`replica`) is another process, or another web worker of the page: memory is not shared, since a page on
-a stick or over plain HTTP may not.
+comes back. A worker (`replica`) is another process, or another web worker of the page: memory is not shared, since a
+page on a stick or over plain HTTP may not.
 
 As in PyTorch's DataParallel, batch norm takes the statistics of each share, and the running ones are those of the
 first. Off by one switch: `stop()`, or HANDSON_WORKERS=1.
@@ -37,6 +37,9 @@ MOST_OPEN = 16
 
 class Worker(Protocol):
     """One more pair of hands: takes messages in order and answers each."""
+
+    under_way: float
+    """Seconds that message and answer are under way, while it computes nothing."""
 
     def post(self, message: Storage) -> None:
         """Send a message without waiting. Raises WorkerGoneError."""
@@ -81,8 +84,34 @@ class _Watch:
             self._seconds = {True: [], False: []}
 
 
+class _Pace:
+    """How many rows stay here beyond an equal share: as many as this process computes while a worker's answer is under
+    way.
+
+    Of the seconds of a row's gradients the fewest so far count, so that a busy moment does not.
+    """
+
+    def __init__(self) -> None:
+        self._row: dict[tuple[int, int], float] = {}
+
+    def lengths(self, network: int, rows: int, workers: Sequence[Worker]) -> list[int]:
+        """The shares of a batch's rows; the first is that which stays here."""
+        row = self._row.get((network, rows))
+        ahead = min(workers[0].under_way / row, rows / 4) if row else 0.0
+        each = int((rows - ahead) / (len(workers) + 1))
+        if ahead:
+            each = max(1, each // 4 * 4)  # the same again and again: each length needs plans of its own
+        return [rows - each * len(workers), *([each] * len(workers))]
+
+    def took(self, network: int, lengths: Sequence[int], seconds: float) -> None:
+        """This process's share of the way back took so long."""
+        key = network, sum(lengths)
+        self._row[key] = min(self._row.get(key, float("inf")), seconds / lengths[0])
+
+
 _workers: list[Worker] = []
 _watch = _Watch()
+_pace = _Pace()
 recruit: Callable[[], bool] | None = None
 """Called before a batch is shared out: looks for workers that are there now; False where this call must stay here."""
 _inside = False
@@ -94,10 +123,10 @@ _number = 0
 
 def use(workers: list[Worker]) -> None:
     """Share out from now on, to these and to this process."""
-    global _watch
+    global _watch, _pace
     stop()
     _workers.extend(workers)
-    _watch = _Watch()
+    _watch, _pace = _Watch(), _Pace()
 
 
 def stop() -> None:
@@ -169,9 +198,9 @@ def _shared(module: Module, found: Outline, batch: Tensor) -> Tensor:
     """Recorded like one operation with the batch and the parameters as its inputs."""
     workers, parameters = list(_workers), found.parameters
     wants_input = batch.requires_grad
-    lengths = _lengths(batch.shape[0], len(workers) + 1)
-    shares = _dealt(batch, lengths)
     network, introduction = id(module), _introduction(module, found)
+    lengths = _pace.lengths(network, batch.shape[0], workers)
+    shares = _dealt(batch, lengths)
     number = _ask(
         workers, ("forward", network, introduction, list(_open), wants_input), [[*found.values, s] for s in shares[1:]]
     )
@@ -194,6 +223,7 @@ def _shared(module: Module, found: Outline, batch: Tensor) -> Tensor:
     def back(gradient: Tensor) -> tuple[Tensor | None, ...]:
         parts = _dealt(gradient, lengths)
         gone = False
+        began = time.perf_counter()
         try:
             asked = _ask(workers, ("backward", number), [[part] for part in parts[1:]])
             try:
@@ -201,6 +231,7 @@ def _shared(module: Module, found: Outline, batch: Tensor) -> Tensor:
             except BaseException:
                 _answers(workers, asked)
                 raise
+            _pace.took(network, lengths, time.perf_counter() - began)
             for there, tensors in _checked(_answers(workers, asked)):
                 coming = iter(tensors)
                 gradients.append([next(coming) if is_there else None for is_there in there])
@@ -223,12 +254,6 @@ def _shared(module: Module, found: Outline, batch: Tensor) -> Tensor:
 def inputs(share: Tensor, parameters: list[Tensor]) -> list[Tensor]:
     """With respect to what a share's gradients are asked for, in order."""
     return [*([share] if share.requires_grad else []), *parameters]
-
-
-def _lengths(rows: int, hands: int) -> list[int]:
-    """Equal shares; the first, which stays here, gets what does not divide."""
-    each = rows // hands
-    return [rows - each * (hands - 1), *([each] * (hands - 1))]
 
 
 def _dealt(t: Tensor, lengths: Sequence[int]) -> list[Tensor]:

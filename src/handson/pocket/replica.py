@@ -66,6 +66,9 @@ class Replica:
 class Process:
     """A worker that is another Python process on this machine."""
 
+    under_way = 0.0
+    """Too short to count."""
+
     def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from handson.pocket import replica; replica.serve()"],
@@ -115,7 +118,7 @@ def _write(stream: IO[bytes], message: Storage) -> None:
     stream.flush()
 
 
-def _read(stream: IO[bytes] | Any) -> Storage | None:
+def _read(stream: Any) -> Storage | None:
     """The next message; None where there is none, or only a part of one."""
     head = stream.read(8)
     if len(head) < 8:
