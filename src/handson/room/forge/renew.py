@@ -50,6 +50,7 @@ def loggers() -> None:
             for handler in list(logger.handlers):
                 logger.removeHandler(handler)
     logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger("handson").setLevel(logging.NOTSET)
 
 
 def randomness() -> None:

@@ -6,7 +6,6 @@ runs anything for that seat. Children that are forked ahead wait in their place 
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import logging
 import os
@@ -18,7 +17,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,8 +45,12 @@ class Place(Protocol):
     def most(self) -> int:
         """Children of this template that may be there at a time."""
 
-    def forking(self) -> AbstractContextManager[None]:
-        """Held by the template while it forks (the PID namespace is chosen then)."""
+    @property
+    def descriptors(self) -> list[int]:
+        """Open files that a child needs to enter."""
+
+    def fork(self) -> int:
+        """os.fork(), into the place's PID namespace if it has one of its own."""
 
     def enter(self) -> None:
         """In the child: go there for good, with no way back."""
@@ -214,8 +217,7 @@ class Template:
         mine, its = pair() if order is None else (None, None)
         sys.stdout.flush()
         sys.stderr.flush()
-        with place.forking():
-            pid = os.fork()
+        pid = place.fork()
         if pid == 0:
             kept = [os.dup(file) for file in files]
             return self._in_child(place, settings, order, kept, its)
@@ -285,7 +287,7 @@ class Template:
         self, place: Place, settings: Message, order: Message | None, files: list[int], its: Channel | None
     ) -> Callable[[], int]:
         signal.set_wakeup_fd(-1)
-        keep = {*files, *([its.fileno()] if its is not None else ())}
+        keep = {*files, *place.descriptors, *([its.fileno()] if its is not None else ())}
         self._leave_behind(keep)
         kind = self.kind
 
@@ -311,7 +313,7 @@ class Template:
         for file in list(Path("/proc/self/fd").iterdir()):
             number = int(file.name)
             if number > 2 and number not in keep:
-                with contextlib.suppress(OSError):
+                with suppress(OSError):
                     os.close(number)
         self._children.clear()
         self._asking.clear()
@@ -329,9 +331,14 @@ class Unconfined:
     name: str
     most: int = 8
 
-    def forking(self) -> AbstractContextManager[None]:
-        """Nothing to hold."""
-        return contextlib.nullcontext()
+    @property
+    def descriptors(self) -> list[int]:
+        """None."""
+        return []
+
+    def fork(self) -> int:
+        """A plain fork."""
+        return os.fork()
 
     def enter(self) -> None:
         """A session of its own."""
