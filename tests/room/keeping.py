@@ -62,9 +62,9 @@ class Keeping:
         self.start()
 
     def start(self) -> None:
-        self.log = (self.state / "log.txt").open("ab")
         command = [sys.executable, "-m", "handson.room.seat.keeper", str(self.file)]
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
+        with (self.state / "log.txt").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + 60
         while True:
             try:
@@ -132,7 +132,6 @@ class Keeping:
     def end(self) -> None:
         self.process.terminate()
         code = self.process.wait(30)
-        self.log.close()
         said = self.said()
         shutil.rmtree(self.state)
         assert code == 0, said

@@ -13,7 +13,7 @@ from traitlets import Integer, Unicode, default
 from handson.errors import HandsonError
 from handson.room.forge.protocol import Message, ask
 from handson.room.seat import layout
-from handson.room.seat.layout import checked
+from handson.room.seat.layout import Layout, checked
 
 _NAME = re.compile(r"seat-([1-9][0-9]{0,2})")
 PATIENCE = 90.0
@@ -41,7 +41,7 @@ def unix_url(path: Path) -> str:
 class SeatSpawner(Spawner):  # type: ignore[misc]
     """Starts a seat's server by the keeper; nothing survives in this object but the number in the user's name."""
 
-    keeper = Unicode(config=True, help="The keeper's socket (Layout.keeper_socket).")
+    state = Unicode(config=True, help="The room's state directory.")
     hub_socket = Unicode(
         str(layout.HUB_DOOR / "hub.sock"), config=True, help="The hub's socket for its API, as seats see it."
     )
@@ -56,11 +56,27 @@ class SeatSpawner(Spawner):  # type: ignore[misc]
         """The seat's."""
         return seat_number(str(self.user.name))
 
+    @property
+    def server(self) -> Any:
+        """See the base class, which puts a port behind a socket's path unless the address is said whole."""
+        found = super().server
+        if found is not None and not found.connect_url:
+            found.connect_url = unix_url(self._layout.server_socket(self.number))
+        return found
+
+    @server.setter
+    def server(self, server: Any) -> None:
+        Spawner.server.fset(self, server)
+
+    @property
+    def _layout(self) -> Layout:
+        return Layout(Path(self.state))
+
     async def start(self) -> str:
         """See the base class; raises HandsonError with the keeper's words."""
         variables = {name: value for name, value in self.get_env().items() if value is not None}
-        said = await self._ask({"do": "start", "seat": self.number, "env": variables})
-        return unix_url(Path(said["socket"]))
+        await self._ask({"do": "start", "seat": self.number, "env": variables})
+        return unix_url(self._layout.server_socket(self.number))
 
     async def stop(self, now: bool = False) -> None:  # noqa: ARG002 (the base class's)
         """See the base class."""
@@ -76,4 +92,4 @@ class SeatSpawner(Spawner):  # type: ignore[misc]
         return None if said["running"] else 0
 
     async def _ask(self, message: Message) -> dict[str, Any]:
-        return await ask(Path(self.keeper), message, PATIENCE)
+        return await ask(self._layout.keeper_socket, message, PATIENCE)

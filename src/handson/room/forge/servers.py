@@ -7,6 +7,7 @@ is missing, above all the token.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import signal
 from contextlib import suppress
@@ -33,7 +34,13 @@ _NEEDED = (
     "terminado",
     "nbconvert.exporters",
     "sqlite3",
+    # What is imported once a server starts (tests/room/test_servers.py says when this list falls behind):
+    "IPython",
+    "jupyter_core.migrate",
+    "jupyter_server.kernelspecs.handlers",
+    "jupyter_server.nbconvert.handlers",
 )
+_EXTENSIONS_ALSO = {"jupyter_lsp": ("handlers", "manager", "serverextension"), "jupytext": ("async_contentsmanager",)}
 LOG = layout.HOME / ".handson" / "server.log"
 
 
@@ -48,6 +55,11 @@ class Servers:
         os.environ.update(thread_limits(1))
         for name in _NEEDED:
             importlib.import_module(name)
+        for package, modules in {**dict.fromkeys(_enabled_extensions(), ()), **_EXTENSIONS_ALSO}.items():
+            if importlib.util.find_spec(package) is not None:
+                importlib.import_module(package)
+                for module in modules:
+                    importlib.import_module(f"{package}.{module}")
 
     def prepare(self, place: str, settings: Message) -> None:
         """Build the server for the address it will have (`prefix`), up to the point where it would begin to listen."""
@@ -68,7 +80,9 @@ class Servers:
         )
         os.umask(0o027)
         provisioner.register()
+        os.environ["COLUMNS"] = "80"  # else each option of the command line asks the terminal
         self.app = _build(str(settings["prefix"]))
+        del os.environ["COLUMNS"]
 
     def run(self, order: Message, files: list[int]) -> int:  # noqa: ARG002 (none come)
         """Take what the hub says of this start, listen, and serve to the end."""
@@ -79,6 +93,15 @@ class Servers:
         with suppress(SystemExit):
             self.app.start()
         return 0
+
+
+def _enabled_extensions() -> list[str]:
+    """The server extensions that this environment switches on."""
+    from jupyter_core.paths import ENV_CONFIG_PATH
+    from jupyter_server.extension.config import ExtensionConfigManager
+
+    manager: Any = ExtensionConfigManager(read_config_path=list(ENV_CONFIG_PATH))
+    return [name for name, enabled in manager.get_jpserver_extensions().items() if enabled]
 
 
 def _build(prefix: str) -> Any:
@@ -99,6 +122,7 @@ def _build(prefix: str) -> Any:
         "--LabApp.collaborative=False",
         "--LabApp.news_url=",
         "--LabApp.extension_manager=readonly",
+        "--LanguageServerManager.autodetect=False",  # it would ask npm at each start
         "--FileContentsManager.always_delete_dir=True",
     ]
     return JupyterHubSingleUser.initialize_server(arguments)

@@ -24,6 +24,7 @@ from handson.room.forge.protocol import LARGEST, Channel, Message, ask, listen
 from handson.room.seat import linux
 from handson.room.seat.governor import Governor
 from handson.room.seat.layout import checked
+from handson.room.seat.seats import Process
 from handson.room.seat.settings import Settings, prepared
 
 log = logging.getLogger("handson.keeper")
@@ -44,8 +45,6 @@ class Keeper:
         self.seats = settings.seats()
         self.governor = Governor(self.seats.groups)
         self._templates: dict[int, str] = {}
-        self._codes: dict[int, int] = {}
-        """How seats' last servers ended."""
         self._locks: dict[int, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -71,7 +70,7 @@ class Keeper:
             await self._stopping.wait()
         for task in list(self._tasks):
             task.cancel()
-        self._end_all()
+        await self._end_all()
         layout.keeper_socket.unlink(missing_ok=True)
 
     def _task(self, work: Any) -> None:
@@ -159,13 +158,28 @@ class Keeper:
         """Start the seat's server with the hub's variables."""
         given = message.get("env") or {}
         variables = {name: str(value) for name, value in given.items() if name.startswith("JUPYTERHUB_")}
+        if self.seats.process(number, "server") is not None:
+            await self._end(number)
         self._ahead.discard(number)
-        await self._end_server(number)
         self.seats.make(number)
+        self.seats.layout.server_socket(number).unlink(missing_ok=True)
         said = await self._ask_template(number, {"env": variables})
         self.seats.remember(number, server=int(said["host_pid"]))
-        self._codes.pop(number, None)
-        return {"pid": said["host_pid"], "socket": str(self.seats.layout.server_socket(number))}
+        await self._listening(number)
+        return {"pid": said["host_pid"]}
+
+    async def _listening(self, number: int) -> None:
+        """Return once the seat's server listens; raises HandsonError where it ends before."""
+        socket_file = self.seats.layout.server_socket(number)
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while not socket_file.exists():
+            late = asyncio.get_running_loop().time() > deadline
+            if late or self.seats.process(number, "server") is None:
+                what = f"did not listen within {PATIENCE:.0f} s" if late else "ended before it listened"
+                raise HandsonError(
+                    f"The server of seat {number} {what}.", "Its log is .handson/server.log in its home."
+                )
+            await asyncio.sleep(0.01)
 
     async def _prepare(self, number: int, _: Message) -> Message:
         """Have the seat's server forked ahead."""
@@ -194,22 +208,22 @@ class Keeper:
 
     async def _stop(self, number: int, _: Message) -> Message:
         """End the seat's server and its kernels; the seat stays ready."""
-        await self._end_server(number)
-        self.seats.end(number)
-        self.governor.forget(number)
-        self._ahead.discard(number)
+        await self._end(number)
         return {"stopped": True}
 
-    async def _end_server(self, number: int) -> None:
-        found = self.seats.process(number, "server")
-        if found is None:
-            return
-        with suppress(ProcessLookupError):
-            os.kill(found.pid, signal.SIGTERM)
-        deadline = asyncio.get_running_loop().time() + GRACE
-        while found.runs and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.02)
-        self.seats.end(number)
+    async def _end(self, number: int) -> None:
+        """End all processes of a seat, its server first and gently."""
+        self._ahead.discard(number)
+        self.governor.forget(number)
+        server = self.seats.process(number, "server")
+        if server is not None:
+            with suppress(ProcessLookupError):
+                os.kill(server.pid, signal.SIGTERM)
+            await _ended(server, GRACE)
+        first = self.seats.kill(number)
+        if first is not None and not await _ended(first, GRACE):
+            log.error("seat %s does not end", number)
+        self.seats.forget_process(number)
 
     async def _poll(self, number: int, _: Message) -> Message:
         """Whether the seat's server runs."""
@@ -217,9 +231,8 @@ class Keeper:
 
     async def _forget(self, number: int, _: Message) -> Message:
         """End the seat and remove its files."""
-        self._ahead.discard(number)
+        await self._end(number)
         self.seats.forget(number)
-        self.governor.forget(number)
         return {"forgotten": True}
 
     def _status(self) -> Message:
@@ -261,17 +274,28 @@ class Keeper:
             except (HandsonError, OSError) as error:
                 log.error("seat %s could not be forked ahead: %s", number, error)
 
-    def _end_all(self) -> None:
+    async def _end_all(self) -> None:
+        """End seats, then templates (which wait for their children to the last), and take away what was made."""
+        await asyncio.gather(*(self._end(number) for number in self.seats.numbers()))
         for pid in list(self._templates):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
+        deadline = asyncio.get_running_loop().time() + GRACE
+        while self._templates and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.01)
         for number in self.seats.numbers():
-            self.seats.end(number)
             self.seats.close(number)
-        for pid in list(self._templates):
-            with suppress(ChildProcessError):
-                os.waitpid(pid, 0)
         self.seats.groups.remove_room()
+
+
+async def _ended(process: Process, seconds: float) -> bool:
+    """Whether a process has ended, waited for so long."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while process.runs:
+        if asyncio.get_running_loop().time() > deadline:
+            return False
+        await asyncio.sleep(0.01)
+    return True
 
 
 def _template_environment() -> dict[str, str]:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,18 +85,19 @@ class Seats:
             options = f"size=1m,nr_inodes=64,mode=2770,uid={uid},gid={hub}"
             linux.mount("tmpfs", folder, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC, options)
 
-    def end(self, number: int) -> None:
-        """End every process of a seat. Its files stay."""
+    def kill(self, number: int) -> Process | None:
+        """End every process of a seat, and return its first one: when that has ended, all have. Files stay.
+
+        It ends once those that came from outside (the server, kernels) have been waited for by their parents.
+        """
         found = self.process(number, "init")
         if found is not None:
             with suppress(ProcessLookupError):
                 os.kill(found.pid, signal.SIGKILL)  # with the first process of a PID namespace, all others end
-            _wait_for_the_end_of(found)
-        self.forget_process(number)
+        return found
 
     def forget(self, number: int) -> None:
-        """End a seat and remove its files, its groups, everything."""
-        self.end(number)
+        """Remove an ended seat's files, groups, everything."""
         self.close(number)
         shutil.rmtree(self.layout.seat(number), ignore_errors=True)
         with suppress(OSError):
@@ -105,6 +105,7 @@ class Seats:
 
     def close(self, number: int) -> None:
         """Unmount what an ended seat had mounted, and take its groups away; its files stay."""
+        self.forget_process(number)
         disk.unmount(self.layout.home(number))
         disk.unmount(self.layout.run(number))
         self.groups.remove_seat(number)
@@ -147,11 +148,3 @@ class Seats:
         if found is None:
             raise HandsonError(f"Seat {number} is not running.", "Starting its server makes it.")
         return SeatPlace(number, found.pid, self.layout.uid(number), self.groups, self.limits, leaf)
-
-
-def _wait_for_the_end_of(process: Process, seconds: float = 5) -> None:
-    deadline = time.monotonic() + seconds
-    while process.runs and time.monotonic() < deadline:
-        with suppress(ChildProcessError):
-            os.waitpid(process.pid, os.WNOHANG)
-        time.sleep(0.005)
