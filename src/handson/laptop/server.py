@@ -15,24 +15,16 @@ import urllib.request
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from handson.errors import HandsonError
 from handson.lessons.backend import VARIABLE, backend, startup
+from handson.lessons.jupyterlab import LAB_SETTINGS
 from handson.lessons.threads import PASSIVE_THREADS
 
 ADDRESS = "127.0.0.1"
 DEFAULT_PORT = 8888
 _PORTS_TRIED = 50
 LOG = "log.txt"
-
-# JupyterLab asks nobody for news or updates (there may be no network), and saves often.
-_LAB_SETTINGS: dict[str, dict[str, Any]] = {
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
-    "@jupyterlab/docmanager-extension:plugin": {"autosaveInterval": 10},
-    "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True},
-    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
-}
 
 
 @dataclass(frozen=True)
@@ -100,7 +92,7 @@ def start_server(workspace: Path, port: int, notebook: Path | None) -> tuple[Lab
     folder = _jupyter_folder(workspace)
     settings = folder / "config" / "labconfig" / "default_setting_overrides.json"
     settings.parent.mkdir(parents=True, exist_ok=True)
-    settings.write_text(json.dumps(_LAB_SETTINGS, indent=1), encoding="utf-8")
+    settings.write_text(json.dumps(LAB_SETTINGS, indent=1), encoding="utf-8")
     tree = f"/tree/{urllib.parse.quote(notebook.as_posix())}" if notebook else ""
     command = [
         sys.executable,

@@ -1,0 +1,1 @@
+"""Processes forked from templates that have everything imported: seats' servers and their kernels."""

@@ -1,0 +1,1 @@
+"""One attendee's place in the room: user, namespaces, cgroup, disk, limits."""

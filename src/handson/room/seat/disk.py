@@ -1,0 +1,87 @@
+"""A seat's home: a disk of fixed size in a sparse file where the host can mount one, else a folder that is watched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from handson.errors import HandsonError
+from handson.room.seat.linux import MNT_DETACH, umount
+
+IMAGE = "disk.img"
+
+
+def is_mounted(folder: Path) -> bool:
+    """Whether something is mounted at `folder`."""
+    wanted = os.fspath(folder).replace(" ", "\\040")
+    return any(
+        line.split()[4] == wanted for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    )
+
+
+def mount_home(seat: Path, uid: int, size: int) -> Path:
+    """The home of a seat (folder `seat`), made where there is none: an ext4 file system of `size` bytes.
+
+    Raises HandsonError where it cannot be made or mounted.
+    """
+    home, image = seat / "home", seat / IMAGE
+    home.mkdir(exist_ok=True)
+    if is_mounted(home):
+        return home
+    if not image.exists():
+        _make_image(image, uid, size)
+    _run("mount", "-o", "loop,nosuid,nodev,discard", image, home, what=f"mount the disk of a seat, {image}")
+    with suppress(OSError):
+        (home / "lost+found").rmdir()  # a learner's folder shows what is theirs
+    return home
+
+
+def _make_image(image: Path, uid: int, size: int) -> None:
+    new = image.with_suffix(".new")
+    with new.open("wb") as file:
+        file.truncate(size)
+    options = f"root_owner={uid}:{uid},lazy_itable_init=1,lazy_journal_init=1,nodiscard"
+    _run("mkfs.ext4", "-q", "-F", "-m", "0", "-J", "size=4", "-E", options, new, what="make the disk of a seat")
+    new.rename(image)
+
+
+def plain_home(seat: Path, uid: int) -> Path:
+    """The home of a seat as an ordinary folder, whose size nothing limits."""
+    home = seat / "home"
+    home.mkdir(exist_ok=True)
+    os.chown(home, uid, uid)
+    home.chmod(0o700)
+    return home
+
+
+def unmount(folder: Path) -> None:
+    """Unmount `folder` if something is mounted there; what is still open keeps its file system until it is closed."""
+    if is_mounted(folder):
+        umount(folder, MNT_DETACH)
+
+
+def can_mount_images(folder: Path) -> bool:
+    """Whether homes can be disks of their own here: tried once with a small one."""
+    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
+        return False
+    trial = folder / "trial"
+    trial.mkdir(exist_ok=True)
+    try:
+        mount_home(trial, os.geteuid(), 32_000_000)
+        unmount(trial / "home")
+        return True
+    except HandsonError:
+        return False
+    finally:
+        shutil.rmtree(trial, ignore_errors=True)
+
+
+def _run(*command: str | Path, what: str) -> None:
+    done = subprocess.run([os.fspath(part) for part in command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise HandsonError(
+            f"Could not {what}: {done.stderr.strip()}.", "Is the disk full, or are loop devices missing?"
+        )

@@ -1,0 +1,93 @@
+"""What a room is started with, kept for the templates and for the next keeper."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from handson.errors import HandsonError
+from handson.lessons.jupyterlab import LAB_SETTINGS
+from handson.room.seat import cgroups, disk
+from handson.room.seat.layout import BASE, Layout
+from handson.room.seat.limits import Limits
+from handson.room.seat.root import environment_paths
+from handson.room.seat.seats import Seats
+
+_FILE = "room.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of one room; `shown` is what seats may read beside the system and the environment."""
+
+    state: Path
+    hub: int
+    """The user and group ID of the hub and the proxy."""
+    base: int = BASE
+    limits: Limits = field(default_factory=Limits)
+    shown: tuple[Path, ...] = ()
+    images: bool = True
+    """Whether homes are disks of their own."""
+    prefix: str = "/"
+    """JupyterHub's base_url."""
+    hub_socket: str = "hub.sock"
+    """The name of the hub's socket for its API, in the folder `Layout.hub_door`."""
+    ahead: int = 0
+    """How many seats wait, forked, for somebody to take them."""
+    preload: tuple[str, ...] = ()
+    """Modules that kernels have imported, beside the usual ones."""
+
+    def server_settings(self, number: int) -> dict[str, str]:
+        """What a seat's server must know before it is asked for: its address, and where JupyterLab's settings are."""
+        folder = str(self.state / "shown" / "jupyter")
+        return {"prefix": f"{self.prefix}user/seat-{number}/", "base_url": self.prefix, "config": folder}
+
+    @property
+    def layout(self) -> Layout:
+        """Where this room keeps what."""
+        return Layout(self.state, self.base)
+
+    def seats(self) -> Seats:
+        """The seats of this room on this host."""
+        shown = environment_paths((*self.shown, self.state / "shown"))
+        return Seats(self.layout, cgroups.find(self.state), self.limits, shown, self.images)
+
+    def write(self) -> Path:
+        """Keep these settings where only root reads them; returns the file."""
+        file = self.state / "seats" / _FILE
+        file.write_text(json.dumps(dataclasses.asdict(self), default=str, indent=1), encoding="utf-8")
+        return file
+
+    @classmethod
+    def read(cls, file: Path) -> Settings:
+        """The settings that `write` kept."""
+        known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        known["state"] = Path(known["state"])
+        known["shown"] = tuple(Path(path) for path in known["shown"])
+        known["preload"] = tuple(known["preload"])
+        known["limits"] = Limits(**known["limits"])
+        return cls(**known)
+
+
+def prepared(settings: Settings) -> Settings:
+    """Make the room's folders and groups, and learn whether homes can be disks; needs root.
+
+    Raises HandsonError where seats' user IDs are taken, OSError where the kernel does not allow the groups.
+    """
+    if str(settings.state) != str(settings.state).lower():
+        raise HandsonError(
+            f"{settings.state} has capital letters, which JupyterHub loses where a socket's path is a host's name.",
+            "Choose another state directory (--state).",
+        )
+    settings.layout.make(settings.hub)
+    lab = settings.state / "shown" / "jupyter" / "labconfig" / "default_setting_overrides.json"
+    lab.parent.mkdir(parents=True, exist_ok=True)
+    lab.write_text(json.dumps(LAB_SETTINGS, indent=1), encoding="utf-8")
+    cgroups.find(settings.state).make_room()
+    images = settings.images and disk.can_mount_images(settings.state / "seats")
+    settings = dataclasses.replace(settings, images=images)
+    settings.write()
+    return settings
