@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "handson"
 FLOORS: list[set[str]] = [
     {"__main__"},
     {"cli"},
-    {"laptop", "kit"},
+    {"laptop", "kit", "room"},
     {"lessons"},
     {"workshop", "assets", "environment"},
     {"doctor", "toml"},
