@@ -40,14 +40,26 @@ async function buildWorker() {
   writeFileSync(join(DIST, "python_stdlib.zip"), await compiledLibrary());
 }
 
-/** JupyterHub's proxy as one file for Node: its own `require` reads nothing but package.json, which is bundled like the rest. */
-const proxysOwnFiles = {
-  name: "package-json",
+/** A text with one piece of it replaced; an error where it is not there exactly once, since then the package has changed. */
+function patched(text, piece, by) {
+  if (text.split(piece).length !== 2) throw new Error(`not once in the file: ${piece}`);
+  return text.replace(piece, () => by);
+}
+
+/**
+ * JupyterHub's proxy as one file for Node, with two changes. Its own `require` reads nothing but package.json, which is bundled like
+ * the rest. And connections to UNIX sockets are kept, as those to TCP ports are: closed after each request, one POST in twenty
+ * ended in "503 EPIPE" here, because Node writes an empty last piece after the answer has come, which a UNIX socket refuses.
+ */
+const proxyChanges = {
+  name: "configurable-http-proxy",
   setup({ onLoad }) {
-    onLoad({ filter: /configurable-http-proxy\/(bin\/configurable-http-proxy|lib\/configproxy\.js)$/ }, ({ path }) => ({
-      contents: readFileSync(path, "utf8").replace("const require = createRequire(import.meta.url);", ""),
-      loader: "js",
-    }));
+    const ownRequire = "const require = createRequire(import.meta.url);";
+    onLoad({ filter: /configurable-http-proxy\/bin\/configurable-http-proxy$/ }, ({ path }) => ({ contents: patched(readFileSync(path, "utf8"), ownRequire, ""), loader: "js" }));
+    onLoad({ filter: /configurable-http-proxy\/lib\/configproxy\.js$/ }, ({ path }) => {
+      const socket = "proxyOptions.target.socketPath = decodeURIComponent(target.host);";
+      return { contents: patched(patched(readFileSync(path, "utf8"), ownRequire, ""), socket, `${socket} proxyOptions.agent = this.httpAgent;`), loader: "js" };
+    });
   },
 };
 
@@ -57,7 +69,7 @@ async function buildRoom(look) {
   mkdirSync(join(to, "error"), { recursive: true });
   const { outputFiles, metafile } = await build({
     ...common, format: "esm", platform: "node", target: "node20", entryPoints: ["node_modules/configurable-http-proxy/bin/configurable-http-proxy"],
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' }, plugins: [proxysOwnFiles],
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' }, plugins: [proxyChanges],
   });
   metafiles.push(metafile);
   writeFileSync(join(to, "proxy.mjs"), outputFiles[0].contents);

@@ -95,7 +95,7 @@ class Supervisor:
             try:
                 await asyncio.wait_for(process.wait(), one.part.grace)
             except TimeoutError:
-                self._say(f"{one.part.name} did not end within {one.part.grace:.0f} s and was killed")
+                self._say(f"{one.part.name} did not end within {one.part.grace:g} s and was killed")
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
@@ -144,7 +144,7 @@ class Supervisor:
             if time.monotonic() > deadline:
                 missing = ", ".join(str(place) for place in part.sockets if not _answers(place))
                 raise HandsonError(
-                    f"{part.name} did not answer at {missing} within {part.patience:.0f} s.\n{_tail(part.log)}",
+                    f"{part.name} did not answer at {missing} within {part.patience:g} s.\n{_tail(part.log)}",
                     f"All it said is in {part.log}.",
                 )
             await asyncio.sleep(0.03)

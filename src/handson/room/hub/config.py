@@ -116,7 +116,7 @@ def proxy_command(settings: RoomSettings, places: Places) -> list[str]:
     command = [
         settings.node,
         str(settings.front_end / "proxy.mjs"),
-        *("--ip", settings.host, "--port", str(settings.port)),
+        *("--ip", settings.listen or settings.host, "--port", str(settings.port)),
         *("--api-socket", str(places.proxy_socket)),
         *("--error-path", str(settings.front_end / "error")),
         *("--default-target", unix_url(places.hub_socket)),

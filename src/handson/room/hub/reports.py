@@ -11,7 +11,7 @@ Name = Annotated[str, Field(max_length=60, pattern=r"^[^\W\d]\w*$")]
 
 
 class Report(BaseModel):
-    """A report: `opened`, the lesson is in front of them; `check`, an exercise was checked; `figures`, measured ones."""
+    """`opened`: the lesson is in front of them; `check`: an exercise was checked; `figures`: measured ones."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

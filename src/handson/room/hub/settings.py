@@ -47,6 +47,8 @@ class RoomSettings(BaseModel):
     site: Path | None = None
     """The lesson page as `handson kit site` built it, if there is one: the second door."""
     host: str = "127.0.0.1"
+    listen: str = ""
+    """The address to listen on; empty: `host` only. 0.0.0.0 is every network of this machine."""
     port: Port = 8000
     mdns: str = ""
     """`NAME.local`, announced on the network; empty: not."""

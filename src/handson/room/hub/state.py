@@ -3,7 +3,8 @@
 hub/      the hub's own (mode 0700): its database, the room's database, secrets.json
 run/      sockets between hub and proxy (mode 0710, their group), short-lived
 logs/     what each part said
-tls/      a local CA, where one was made
+tls/      the certificate that the proxy shows, and its key
+ca/       a CA of the room's own, where one was made
 """
 
 from __future__ import annotations
@@ -63,8 +64,13 @@ class Places:
 
     @property
     def tls(self) -> Path:
-        """A local CA and what it signed."""
+        """What the proxy shows."""
         return self.folder / "tls"
+
+    @property
+    def ca(self) -> Path:
+        """A CA of the room's own."""
+        return self.folder / "ca"
 
     @property
     def settings(self) -> Path:
@@ -121,7 +127,8 @@ def make_places(
             (places.run, hub, 0o710),
             (places.run / "proxy", proxy, 0o710),
             (places.logs, None, 0o700),
-            (places.tls, None, 0o700),
+            (places.tls, proxy, 0o700),
+            (places.ca, None, 0o700),
         ):
             path.mkdir(parents=True, exist_ok=True)
             if path.stat().st_uid == own or own == 0:
