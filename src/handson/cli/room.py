@@ -185,8 +185,10 @@ def _tell(settings: RoomSettings, places: Places, secrets: Secrets) -> None:
     )
     if sys.stdout.isatty():
         segno.make(f"{settings.address}hub/join#{secrets.class_code}").terminal(compact=True)
-    board = address_of("http", settings.board_host, settings.board_port)
-    out.print(f"The board: {plain(board)}   its phrase [bold]{secrets.board}[/] (for you alone)", soft_wrap=True)
+    out.print(
+        f"The board: {plain(settings.board_address)}   its phrase [bold]{secrets.board}[/] (for you alone)",
+        soft_wrap=True,
+    )
     means = "tls_none" if settings.tls is None else "tls_local" if settings.tls.is_local_ca else "tls_given"
     out.print(text(means), soft_wrap=True)
     if settings.tls and settings.tls.is_local_ca:

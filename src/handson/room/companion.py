@@ -66,15 +66,13 @@ def receive_lessons(folder: Path, answer: bytes) -> None:
 def hub_get(path: str, patience: float = 20.0) -> bytes:
     """Ask the hub's API, before there is an event loop; raises OSError or ValueError where it does not answer."""
     url = urlsplit(os.environ["JUPYTERHUB_API_URL"])
-    connection: http.client.HTTPConnection
-    if url.scheme == "http+unix":
-        connection = http.client.HTTPConnection("hub", timeout=patience)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(patience)
-        connection.sock.connect(unquote(url.netloc))
-    else:
-        connection = http.client.HTTPConnection(url.netloc, timeout=patience)
+    by_socket = url.scheme == "http+unix"
+    connection = http.client.HTTPConnection("hub" if by_socket else url.netloc, timeout=patience)
     try:
+        if by_socket:
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.settimeout(patience)
+            connection.sock.connect(unquote(url.netloc))
         connection.request("GET", url.path.rstrip("/") + path, headers=_token())
         answer = connection.getresponse()
         content = answer.read()

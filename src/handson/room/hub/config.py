@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from handson.room.hub.files import ROUTE as FILES
 from handson.room.hub.settings import RoomSettings
 from handson.room.hub.state import Places, Secrets
 
@@ -23,8 +24,11 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-SEAT_POLICY = "frame-ancestors 'none'"
-"""Of a seat's server; what a notebook shows needs scripts, styles and pictures of many kinds."""
+LESSON_POLICY = (
+    "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+"""Of the lesson page, where a learner's own program runs in their own browser: nothing from elsewhere, no frames."""
 
 SUPERVISOR = "supervisor"
 
@@ -83,6 +87,7 @@ def hub_config(settings: RoomSettings, secrets: Secrets, places: Places) -> dict
             "should_start": False,
             "api_url": unix_url(places.proxy_socket),
             "auth_token": secrets.proxy,
+            "extra_routes": {FILES: unix_url(places.files_socket)} if settings.site else {},
         },
         "Spawner": {
             "disable_user_config": True,
@@ -125,6 +130,11 @@ def proxy_command(settings: RoomSettings, places: Places) -> list[str]:
     if settings.tls:
         command += ["--ssl-cert", str(settings.tls.certificate), "--ssl-key", str(settings.tls.key)]
     return command
+
+
+def files_command(site: Path, places: Places) -> list[str]:
+    """What serves the lesson page's files."""
+    return [sys.executable, "-m", "handson.room.hub.files", str(site), str(places.files_socket)]
 
 
 def hub_command(places: Places) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from jupyterhub.handlers.login import LogoutHandler
 from tornado import web
 from tornado.httputil import url_concat
 
-from handson.room.hub.config import PAGE_POLICY
+from handson.room.hub.config import LESSON_POLICY, PAGE_POLICY
 from handson.room.hub.limits import sender_of
 from handson.room.hub.names import NameRefusedError
 from handson.room.hub.room import Room
@@ -238,6 +239,30 @@ class MeHandler(RoomHandler):
         )
 
 
+class PageHandler(RoomHandler):
+    """The lesson page, with the strip over it; its scripts come from a process of their own (see `files`)."""
+
+    @web.authenticated
+    async def get(self, path: str) -> None:
+        """The page, or one of the demos."""
+        self.required_attendee()
+        site = self.room.settings.site
+        if site is None:
+            raise web.HTTPError(404)
+        if path:
+            file = (site / path).resolve()
+            if not (file.is_file() and file.is_relative_to(site.resolve()) and file.suffix in (".html", ".json")):
+                raise web.HTTPError(404)
+            content = file.read_text(encoding="utf-8")
+        else:
+            token = self.xsrf_token.decode("ascii")
+            content = (site / "index.html").read_text(encoding="utf-8")
+            content = content.replace("</head>", f'<meta name="handson-room" content="{escape(token)}">\n</head>', 1)
+            content = content.replace("</body>", '<script src="/hub/room/static/bar.js"></script>\n</body>', 1)
+        self.set_header("Content-Security-Policy", LESSON_POLICY)
+        self.finish(content)
+
+
 class DoorHandler(RoomHandler):
     """The other door."""
 
@@ -292,6 +317,7 @@ def handlers(app: Any) -> list[Any]:
         (r"/wait", WaitHandler),
         (r"/me", MeHandler),
         (r"/door", DoorHandler),
+        (r"/page/((?:demos/.+|manifest\.json)?)", PageHandler),
         (r"/room/static/([a-z]+\.(?:js|css))", StaticHandler, {"path": str(Path(room.settings.front_end))}),
         *services(app),
     ]

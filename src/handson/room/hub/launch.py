@@ -13,7 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from handson.errors import HandsonError
-from handson.room.hub.config import hub_command, part_environment, proxy_command
+from handson.room.hub.config import files_command, hub_command, part_environment, proxy_command
 from handson.room.hub.settings import Identity, RoomSettings
 from handson.room.hub.state import Places, Secrets, make_places, room_secrets, write_private
 from handson.room.supervisor import Part, Say, Supervisor, run_until_told
@@ -39,12 +39,15 @@ def hold(
     with lock:
         secrets = room_secrets(places)
         write_private(places.settings, settings.model_dump_json(indent=1))
+        if settings.tls:
+            write_private(places.board_certificate, settings.tls.certificate.read_text(encoding="ascii"))
+            write_private(places.board_key, settings.tls.key.read_text(encoding="ascii"))
         own = parts(settings, places, secrets, dict(os.environ))
         run_until_told(Supervisor([*more, *own], say), lambda: ready(places, secrets))
 
 
 def parts(settings: RoomSettings, places: Places, secrets: Secrets, environment: dict[str, str]) -> list[Part]:
-    """The proxy and the hub. Each can be killed and comes back; seats belong to neither."""
+    """Files of the lesson page, proxy, hub. Each can be killed and comes back; seats belong to none."""
 
     async def set_routes_anew() -> None:
         """A proxy that came back knows only the hub; a hub that comes back tells it by itself."""
@@ -70,7 +73,17 @@ def parts(settings: RoomSettings, places: Places, secrets: Secrets, environment:
         **_as(settings.hub_identity, settings.group, umask=0o077),
         grace=60.0,
     )
-    return [proxy, hub]
+    if settings.site is None:
+        return [proxy, hub]
+    files = Part(
+        "files",
+        files_command(settings.site, places),
+        seen,
+        places.logs / "files.log",
+        sockets=[places.files_socket],
+        **_as(settings.proxy_identity, settings.group, umask=0o007),
+    )
+    return [files, proxy, hub]
 
 
 async def post(place: Path, path: str, token: str) -> int:

@@ -58,7 +58,7 @@ class Room:
         self.catalog: Catalog = read_catalog(read_workshop(settings.workshop))
         self.store = Store(places.room_database)
         self.attendance = Attendance(self.store.events())
-        self.guesses = Guesses()
+        self.guesses, self.phrases = Guesses(), Guesses()
         self.joins = Ration(100, 5.0)
         self.reports = Ration(60, 0.5)
         self.bell = Bell()
@@ -100,6 +100,15 @@ class Room:
         """Enter the queue, unless the seat answers already."""
         if not self._seats.ready(number):
             self.queue.enter(number)
+
+    async def started(self, number: int) -> None:
+        """Wait until a seat answers, which is started where it does not; raises where that fails."""
+        self.ask_for_seat(number)
+        async for _ in self.bell.heard():
+            if self._seats.ready(number):
+                return
+            if self.queue.place(number).state == "failed":
+                raise RuntimeError(self.queue.failure(number))
 
     def come_back(self, typed: str) -> Attendee | None:
         """Whose come-back code that is, if anybody's who joined."""
@@ -147,6 +156,11 @@ class Room:
             return False
         self._follow(Event(time.time(), number, "hand", "", {"raised": raised}))
         return True
+
+    def lower_hand(self, number: int) -> None:
+        """The presenter has seen it."""
+        if self.store.attendee(number):
+            self._follow(Event(time.time(), number, "hand", "", {"raised": False}))
 
     def _follow(self, event: Event) -> None:
         if self.attendance.follow(event):

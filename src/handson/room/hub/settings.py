@@ -79,6 +79,16 @@ class RoomSettings(BaseModel):
         return "https" if self.tls else "http"
 
     @property
+    def board_scheme(self) -> str:
+        """The board needs no encryption where only this machine reaches it."""
+        return "https" if self.tls and self.board_host not in ("127.0.0.1", "::1") else "http"
+
+    @property
+    def board_address(self) -> str:
+        """What the presenter opens."""
+        return address_of(self.board_scheme, self.board_host, self.board_port)
+
+    @property
     def address(self) -> str:
         """What an attendee types: scheme, IP address, and the port where it is not the usual one."""
         return address_of(self.scheme, self.host, self.port)

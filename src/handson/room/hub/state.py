@@ -103,6 +103,21 @@ class Places:
         return self.run / "proxy" / "api.sock"
 
     @property
+    def files_socket(self) -> Path:
+        """Where the lesson page's files are served, to the proxy."""
+        return self.run / "proxy" / "files.sock"
+
+    @property
+    def board_certificate(self) -> Path:
+        """The room's certificate once more, for the board."""
+        return self.hub / "board.pem"
+
+    @property
+    def board_key(self) -> Path:
+        """Its key."""
+        return self.hub / "board-key.pem"
+
+    @property
     def lock(self) -> Path:
         """Held while the room runs."""
         return self.folder / "lock"
