@@ -60,6 +60,7 @@ def hub_config(settings: RoomSettings, secrets: Secrets, places: Places) -> dict
             "cookie_max_age_days": 30,
             "authenticator_class": "handson.room.hub.authenticator.RoomAuthenticator",
             "spawner_class": settings.spawner_class,
+            "proxy_class": "handson.room.hub.proxy.RoomProxy",
             "template_paths": [str(TEMPLATES)],
             "tornado_settings": {
                 "headers": {**HEADERS, "Content-Security-Policy": PAGE_POLICY},
