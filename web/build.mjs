@@ -40,6 +40,51 @@ async function buildWorker() {
   writeFileSync(join(DIST, "python_stdlib.zip"), await compiledLibrary());
 }
 
+/** A text with one piece of it replaced; an error where it is not there exactly once, since then the package has changed. */
+function patched(text, piece, by) {
+  if (text.split(piece).length !== 2) throw new Error(`not once in the file: ${piece}`);
+  return text.replace(piece, () => by);
+}
+
+/**
+ * JupyterHub's proxy as one file for Node, with two changes. Its own `require` reads nothing but package.json, which is bundled like
+ * the rest. And connections to UNIX sockets are kept, as those to TCP ports are: closed after each request, one POST in twenty
+ * ended in "503 EPIPE" here, because Node writes an empty last piece after the answer has come, which a UNIX socket refuses.
+ */
+const proxyChanges = {
+  name: "configurable-http-proxy",
+  setup({ onLoad }) {
+    const ownRequire = "const require = createRequire(import.meta.url);";
+    onLoad({ filter: /configurable-http-proxy\/bin\/configurable-http-proxy$/ }, ({ path }) => ({ contents: patched(readFileSync(path, "utf8"), ownRequire, ""), loader: "js" }));
+    onLoad({ filter: /configurable-http-proxy\/lib\/configproxy\.js$/ }, ({ path }) => {
+      const socket = "proxyOptions.target.socketPath = decodeURIComponent(target.host);";
+      return { contents: patched(patched(readFileSync(path, "utf8"), ownRequire, ""), socket, `${socket} proxyOptions.agent = this.httpAgent;`), loader: "js" };
+    });
+  },
+};
+
+/** What a room serves and runs: the scripts of its pages, what a seat's Jupyter finds by JUPYTER_CONFIG_PATH, the proxy with what it says where nobody answers. */
+async function buildRoom(look) {
+  const to = join(DIST, "room");
+  mkdirSync(join(to, "error"), { recursive: true });
+  const { outputFiles, metafile } = await build({
+    ...common, format: "esm", platform: "node", target: "node20", entryPoints: ["node_modules/configurable-http-proxy/bin/configurable-http-proxy"],
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' }, plugins: [proxyChanges],
+  });
+  metafiles.push(metafile);
+  writeFileSync(join(to, "proxy.mjs"), outputFiles[0].contents);
+  const error = readFileSync("src/room/error.html", "utf8").replace("/* look */", look);
+  for (const status of ["error", "503"]) writeFileSync(join(to, "error", `${status}.html`), error);
+  const { style } = await bundled("src/room/room.css");
+  writeFileSync(join(to, "room.css"), look + style);
+  for (const name of ["join", "wait", "me", "board", "bar"]) writeFileSync(join(to, `${name}.js`), (await bundled(`src/room/${name}.ts`)).script);
+  cpSync("src/room/jupyter", join(to, "jupyter"), { recursive: true });
+  cpSync("src/room/labextensions", join(to, "labextensions"), { recursive: true });
+  const extension = join(to, "labextensions", "@handson", "room", "static");
+  mkdirSync(extension);
+  writeFileSync(join(extension, "remoteEntry.js"), (await bundled("src/room/lab.ts")).script);
+}
+
 /** Pyodide as JupyterLite loads it, beside the same program; and the list of all its packages, with the version it is of. */
 function copyPyodide() {
   const to = join(DIST, "pyodide");
@@ -52,9 +97,9 @@ function copyPyodide() {
 
 /** Every package that is in the built files, with its licence's own words. */
 function writeNotices(metafiles) {
-  const packages = new Set(metafiles.flatMap((metafile) => Object.keys(metafile.inputs)).map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]).filter(Boolean));
-  const notices = [...packages].sort().map((name) => {
-    const folder = join("node_modules", name);
+  const folders = new Set(metafiles.flatMap((metafile) => Object.keys(metafile.inputs)).map((path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.[0]).filter(Boolean));
+  const notices = [...folders].sort().map((folder) => {
+    const name = folder.slice(folder.lastIndexOf("node_modules/") + "node_modules/".length);
     const { version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
     const file = readdirSync(folder).find((one) => /^licen[cs]e/i.test(one));
     return `${name} ${version} (${license})\n\n${file ? readFileSync(join(folder, file), "utf8").trim() : `See the package ${name}.`}\n`;
@@ -107,4 +152,5 @@ writeFileSync(join(DIST, "vega.js"), (await bundled("src/page/vega.ts")).script)
 await buildWorker();
 copyPyodide();
 await buildDemos(look);
+await buildRoom(look);
 writeNotices(metafiles);

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from handson.lab import front
+from handson.lab import front, room
 from handson.lab.reporting import emit
 
 CHECK_MIME = "application/vnd.handson.check+json"
@@ -79,11 +79,13 @@ def check(answer: Answer) -> None:
     except Exception as error:
         raise _told(name, _of_exception(name, error)) from None
     exercise.passed = answer
+    room.tell("check", {"name": name, "passed": True})
     emit(CHECK_MIME, {"name": name, "passed": True}, f"✓ {name} is right.", color="#1a7f5a")
 
 
 def _told(name: str, message: str) -> NotYet:
     """The exception to raise, its message shown."""
+    room.tell("check", {"name": name, "passed": False})
     emit(CHECK_MIME, {"name": name, "passed": False}, f"Not yet. {message}", color="#b7791f")
     reason = NotYet(message)
     reason.shown = True

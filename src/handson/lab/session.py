@@ -7,7 +7,7 @@ import time
 
 import torch
 
-from handson.lab import front
+from handson.lab import front, room
 from handson.lab.style import number
 
 CHECK_VARIABLE = "HANDSON_CHECK"
@@ -30,6 +30,7 @@ def begin() -> None:
     Where `torch` is not PyTorch, that is said, too.
     """
     global _speed
+    room.tell("opened")
     if torch.__name__ != "torch":
         print("`torch` is handson.pocket here: PyTorch's names and ways in a small library, no PyTorch.")
     if being_checked():

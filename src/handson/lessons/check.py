@@ -24,11 +24,11 @@ from handson.lab.reporting import FIGURES_MIME
 from handson.lab.session import CHECK_VARIABLE, SEED_VARIABLE
 from handson.lessons.calibrate import slowdown
 from handson.lessons.contract import CPU_SECONDS_PREFIX, Data, Target, Tier
+from handson.lessons.given import write_index
 from handson.lessons.records import read_record
 from handson.lessons.render import Version, render
 from handson.lessons.run import Limits, Run, run_notebook
 from handson.lessons.source import Lesson
-from handson.lessons.workspace import write_index
 
 TEACHING_ERROR = "NotYet"
 CELL_SECONDS_PER_MINUTE = 60.0
@@ -94,7 +94,7 @@ def check_lesson(
 ) -> Report:
     """Run `lesson` on `data` and report on every line of its contract.
 
-    `index` is the workshop's asset index (see `workspace.write_index`), of which the lesson gets to see the assets that
+    `index` is the workshop's asset index (see `given.write_index`), of which the lesson gets to see the assets that
     its contract names; executed notebooks and pictures are stored in `out/<lesson>/<data>`. `say` is told what is
     being done.
     """

@@ -1,1 +1,1 @@
-"""A running class on one host: JupyterHub, with forked seats, limits, a join page and a board."""
+"""The room: one host that holds a class. Below: seats and their templates; above, in `hub`: who sits where."""

@@ -147,7 +147,10 @@ export class Outputs {
       this.ends.set(place, drawFigure(place, bundle[VEGA_LITE] as Record<string, unknown>, String(bundle["text/plain"] ?? ""), this.surroundings.site));
     } else if ("text/html" in bundle) {
       place.innerHTML = String(bundle["text/html"]);
-      if (CHECK in bundle) markCheck(place, bundle[CHECK] as { passed: boolean });
+      if (CHECK in bundle) {
+        markCheck(place, bundle[CHECK] as { passed: boolean });
+        dispatchEvent(new CustomEvent("handson:check", { detail: bundle[CHECK] })); // a room that serves the page listens
+      }
       place.classList.toggle("reported", FIGURES in bundle);
     } else if ("image/svg+xml" in bundle) place.innerHTML = String(bundle["image/svg+xml"]);
     else {

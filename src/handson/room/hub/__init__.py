@@ -1,0 +1,1 @@
+"""The upper half of a room: joining, the queue, the board, on top of JupyterHub."""

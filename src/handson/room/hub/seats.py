@@ -1,0 +1,51 @@
+"""Seats as the queue wants them, started the way JupyterHub starts a server for somebody who asks."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from jupyterhub.handlers.base import BaseHandler
+from tornado.httputil import HTTPConnection, HTTPServerRequest
+
+from handson.room.hub.store import user_of
+
+
+class _NoConnection(HTTPConnection):
+    """Nobody waits at the other end: the queue asks, not a browser."""
+
+    def set_close_callback(self, _callback: Any) -> None:
+        """Nothing closes."""
+
+
+class HubSeats:
+    """The seats of a running JupyterHub (its app)."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def start(self, number: int) -> None:
+        """Start a seat's server, and return once it answers and the proxy leads there; raises where it does not."""
+        handler = BaseHandler(
+            self._app.tornado_application, HTTPServerRequest("GET", "/hub/wait", connection=_NoConnection())
+        )
+        handler._jupyterhub_user = None
+        user = handler.find_user(user_of(number))
+        if user is None:
+            raise LookupError(f"{user_of(number)} is no user of the hub")
+        spawner = user.spawner
+        while spawner.pending == "stop":
+            await asyncio.sleep(0.1)
+        if spawner.ready:
+            return
+        if not spawner.pending:
+            if spawner._spawn_future and spawner._spawn_future.done():
+                spawner._spawn_future = None  # a failure of before
+            await handler.spawn_single_user(user)
+        if spawner._spawn_future:
+            await spawner._spawn_future
+
+    def ready(self, number: int) -> bool:
+        """Whether the hub holds that seat's server for running."""
+        users, name = self._app.users, user_of(number)
+        return bool(name in users and users[name].spawner.ready)

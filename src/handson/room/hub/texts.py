@@ -1,0 +1,63 @@
+"""Every sentence of the pages that the hub itself writes, in one place, to be translated; those of the scripts are in web/src/room/texts.ts."""
+
+from __future__ import annotations
+
+TEXTS = {
+    "join_title": "Join the class",
+    "code": "Class code",
+    "code_help": "Six letters. They are on the presenter's screen.",
+    "name": "Your name",
+    "name_help": "As the presenter shall call you. It stays in this room.",
+    "door": "Where your lessons run",
+    "door_seat": "A seat on the presenter's machine",
+    "door_seat_promise": "The whole of Jupyter and PyTorch. Your device only shows it: good for tablets, phones and old laptops.",
+    "door_page": "In this browser",
+    "door_page_promise": "Your own laptop does the work, and needs no seat. It loads some 20 MB first.",
+    "recommended": "Recommended for this device",
+    "no_page": "The lesson page was not built here, so all lessons run on the presenter's machine.",
+    "seats_left": "{left} of {all} seats are free.",
+    "seats_none": "All {all} seats are taken. Your own browser can do it: choose the other door.",
+    "seats_none_alone": "All {all} seats are taken. Sit down beside somebody, or ask the presenter.",
+    "join": "Join",
+    "been_here": "I was here before",
+    "come_back": "Your come-back code",
+    "come_back_help": "It was shown when you joined, and is on your own page (“{number} · your name”). It gives you the same seat on any device.",
+    "come_back_button": "Come back",
+    "code_wrong": "That is not the class code. Look at the presenter's screen once more.",
+    "come_back_wrong": "Nobody here has that come-back code. It begins with a number: 7-ABCD-EFGH-JKMN.",
+    "wait_guess": "Too many wrong codes came from your device or network. Try again in {seconds} seconds.",
+    "wait_join": "Very many have joined from your device or network just now. Try again in {seconds} seconds.",
+    "name_empty": "Type a name.",
+    "name_long": "A name has at most 40 characters.",
+    "name_letters": "That name has invisible or stacked characters, which would disturb the others. Type it without them.",
+    "name_taken": "Somebody here has that name. Add a letter or a number. If that was you, come back with your come-back code.",
+    "room_full": "Everybody who fits into this room is in it. Sit down beside somebody, or ask the presenter.",
+    "form_old": "This form was too old, or your browser keeps no cookies for this page. Try once more.",
+    "wait_title": "Your seat",
+    "wait_script": "This page needs JavaScript to tell your place. It looks again by itself.",
+    "hello": "Hello, {name}.",
+    "keep_code": "Your come-back code. Take a photo of it: it gives you this seat again on any device.",
+    "me_title": "Your place in the room",
+    "open_lessons": "Open the lessons",
+    "take_home": "Take home",
+    "take_home_promise": "All your notebooks and pictures, and what runs them elsewhere, as one file.",
+    "raise": "Raise hand",
+    "lower": "Lower hand",
+    "change_to_page": "Learn in this browser in place of a seat",
+    "change_to_seat": "Take a seat on the presenter's machine",
+    "change_keeps": "What you did stays where you did it.",
+    "leave": "Sign this device out",
+    "tls_given": "TLS with your certificate: nobody on the network can read codes, names or work, where browsers trust it for this address.",
+    "tls_local": "TLS by this room's own CA: nobody who only listens can read codes, names or work. Browsers warn until the CA is installed on a device, and who clicks the warning away cannot tell the room from somebody in between.",
+    "tls_none": "Plain HTTP: whoever listens on this network can read codes, names and work, and take over a seat. Use a network of your own with a password (WPA2 or newer), or --tls.",
+    "error_title": "That did not work",
+    "error_back": "Back to your place in the room",
+    "not_found": "There is nothing at this address.",
+    "not_yours": "This is not yours to open.",
+    "something": "Something went wrong here, not with you. Try again in a moment; your files are safe.",
+}
+
+
+def text(key: str, **values: object) -> str:
+    """A sentence, its gaps filled; raises KeyError for a key that there is not."""
+    return TEXTS[key].format(**values)

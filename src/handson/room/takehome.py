@@ -1,0 +1,84 @@
+"""A seat's work as one file: notebooks, pictures, all else that is theirs, and a workshop that runs it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+WORK = "work"
+LIMIT = 500_000_000
+"""Bytes of one seat's work; files that do not fit are listed in LEFT-OUT.txt."""
+_OURS = Path(__file__).parents[3]
+_RUNS_IT = ("start.py", "workshop.toml", "assets.toml", "requirements.lock", "pyproject.toml", "README.md", "LICENSE")
+_FOLDERS = ("lessons", "src/handson")
+_LEFT = {"__pycache__", ".ipynb_checkpoints", ".handson", ".cache", ".local", ".config", ".npm", "node_modules"}
+
+READ_ME = """\
+Your work from the workshop
+===========================
+
+`work/` is your folder as it was: notebooks, pictures, photos.
+
+The notebooks open in any Jupyter with handson and PyTorch. With the workshop that lies beside them, on a laptop
+with Python 3.11 or newer:
+
+    python3 start.py open --to work
+
+The first time it installs what the lessons need, for which it asks the network.
+"""
+_WITHOUT = """\
+Your work from the workshop
+===========================
+
+`work/` is your folder as it was: notebooks, pictures, photos. The notebooks open in any Jupyter with handson and
+PyTorch.
+"""
+
+
+def packed(folder: Path, with_workshop: bool, workshop: Path = _OURS) -> IO[bytes]:
+    """A zip of `folder`, at its beginning; links are left out, and so is what Jupyter keeps for itself.
+
+    with_workshop: with start.py, the lessons and handson itself, where `workshop` is a checkout that has them.
+    """
+    runs = with_workshop and (workshop / "start.py").is_file()
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # it is the caller's
+    left_out = []
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3, strict_timestamps=False) as archive:
+        archive.writestr("READ-ME.txt", READ_ME if runs else _WITHOUT)
+        size = 0
+        for path in _files(folder):
+            name = f"{WORK}/{path.relative_to(folder).as_posix()}"
+            try:
+                size += path.stat().st_size
+                if size > LIMIT:
+                    left_out.append(f"{name}: more than {LIMIT:,} bytes together")
+                else:
+                    archive.write(path, name)
+            except (OSError, ValueError) as error:
+                left_out.append(f"{name}: {error}")
+        if left_out:
+            archive.writestr("LEFT-OUT.txt", "\n".join(left_out) + "\n")
+        if runs:
+            for path in _of_workshop(workshop):
+                archive.write(path, path.relative_to(workshop).as_posix())
+    file.seek(0)
+    return file
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for here, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in _LEFT and not Path(here, name).is_symlink())
+        for name in sorted(names):
+            path = Path(here, name)
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _of_workshop(root: Path) -> Iterator[Path]:
+    yield from (root / name for name in _RUNS_IT if (root / name).is_file())
+    for name in _FOLDERS:
+        yield from _files(root / name)

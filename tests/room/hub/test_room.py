@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from handson.errors import HandsonError, UnknownNameError
+from handson.room.hub.reports import Hand, Report
+from handson.room.hub.room import Room
+from handson.room.hub.settings import RoomSettings
+from handson.room.hub.state import make_places, room_secrets
+from handson.room.hub.store import RoomFullError
+
+
+class Seats:
+    def __init__(self) -> None:
+        self.answering: set[int] = set()
+
+    async def start(self, number: int) -> None:
+        self.answering.add(number)
+
+    def ready(self, number: int) -> bool:
+        return number in self.answering
+
+
+@pytest.fixture
+def room(make_settings: Callable[..., RoomSettings], make_workshop: Callable[..., Path]) -> Room:
+    settings = make_settings(workshop=make_workshop(), seats=2)
+    places = make_places(settings.state)
+    return Room(settings, room_secrets(places), places, Seats())
+
+
+def again(room: Room) -> Room:
+    room.store.close()
+    return Room(room.settings, room.secrets, room.places, Seats())
+
+
+def checked(passed: bool) -> Report:
+    return Report(kind="check", lesson="add", name="add", passed=passed)
+
+
+def row(room: Room, number: int) -> dict[str, object]:
+    return dict(next(one for one in room.for_board()["attendees"] if one["number"] == number))
+
+
+def test_the_board_follows_where_somebody_is(room: Room) -> None:
+    ada = room.join("Ada", "seat")
+    assert room.report(ada.number, Report(kind="opened", lesson="add"))
+    assert room.report(ada.number, checked(False))
+    seen = row(room, ada.number)
+    assert (seen["lesson"], seen["passed"], seen["exercises"], seen["stuck_on"]) == ("add", 0, 1, "add")
+    room.report(ada.number, checked(True))
+    assert (row(room, ada.number)["passed"], row(room, ada.number)["stuck_since"]) == (1, None)
+    assert row(again(room), ada.number)["passed"] == 1
+
+
+def test_a_report_about_no_lesson_of_this_workshop_is_refused(room: Room) -> None:
+    ada = room.join("Ada", "seat")
+    assert not room.report(ada.number, Report(kind="opened", lesson="other"))
+    assert row(room, ada.number)["lesson"] == ""
+
+
+def test_who_reports_without_end_is_no_longer_heard(room: Room) -> None:
+    ada, bob = room.join("Ada", "seat"), room.join("Bob", "seat")
+    heard = [room.report(ada.number, checked(False)) for _ in range(200)]
+    assert 55 <= sum(heard) <= 70
+    assert room.report(bob.number, checked(False))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        '{"kind": "opened", "lesson": "../../etc/passwd"}',
+        '{"kind": "opened", "lesson": "<script>"}',
+        '{"kind": "shout", "lesson": "add"}',
+        '{"kind": "check", "lesson": "add", "name": "<img src=x>", "passed": true}',
+        '{"kind": "figures", "lesson": "add", "figures": {"accuracy": "NaN"}}',
+        '{"kind": "opened", "lesson": "add", "number": 7}',
+        "[]",
+        "",
+    ],
+)
+def test_a_report_of_another_form_is_refused(sent: str) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        Report.model_validate_json(sent)
+
+
+def test_a_hand_is_seen_by_the_presenter_and_lowered_by_either(room: Room) -> None:
+    ada = room.join("Ada", "seat")
+    room.hand(ada.number, Hand(raised=True).raised)
+    assert row(room, ada.number)["hand_since"] is not None
+    assert room.for_attendee(ada)["hand"] is True
+    room.lower_hand(ada.number)
+    assert room.for_attendee(ada)["hand"] is False
+    room.lower_hand(99)
+
+
+def test_what_the_presenter_says_is_with_everybody_until_it_is_taken_back(room: Room) -> None:
+    ada = room.join("Ada", "seat")
+    room.say("  Break until <b>11</b> ")
+    assert room.for_attendee(ada)["message"]["text"] == "Break until <b>11</b>"
+    room.send_to("add")
+    told = room.for_attendee(ada)["message"]
+    assert (told["kind"], told["lesson"], told["text"], told["path"]) == (
+        "lesson",
+        "add",
+        "Add",
+        "numbers/01_add.ipynb",
+    )
+    assert again(room).for_attendee(ada)["message"]["id"] == told["id"]
+    room = again(room)
+    room.take_back()
+    assert room.for_attendee(ada)["message"] is None
+
+
+def test_a_message_is_short_and_a_lesson_is_one(room: Room) -> None:
+    for text in ("", "   ", "x" * 501):
+        with pytest.raises(ValueError, match="1 to 500 characters"):
+            room.say(text)
+    with pytest.raises(UnknownNameError, match="no lesson named 'adds'"):
+        room.send_to("adds")
+
+
+def test_corrected_lessons_are_announced_with_their_new_text(room: Room, make_workshop: Callable[..., Path]) -> None:
+    ada = room.join("Ada", "seat")
+    before = room.for_attendee(ada)["lessons"]
+    assert "You add two numbers" not in room.given_lessons().decode()
+    make_workshop(("# # Add\n", "# # Add, corrected\n"))
+    room.push_lessons()
+    assert room.for_attendee(ada)["lessons"] > before
+    given = json.loads(room.given_lessons())
+    assert "Add, corrected" in given["notebooks"]["numbers/01_add.ipynb"]
+
+
+def test_a_correction_that_does_not_fit_is_told_and_changes_nothing(
+    room: Room, make_workshop: Callable[..., Path]
+) -> None:
+    make_workshop(("#   minutes: 5\n", "#   minutes: none\n"))
+    with pytest.raises(HandsonError, match="minutes"):
+        room.push_lessons()
+    assert room.for_board()["agenda"]["lessons"][0]["minutes"] == 5
+
+
+def test_the_clock_of_the_agenda_goes_on_after_a_restart(room: Room) -> None:
+    assert room.for_board()["agenda"]["began"] is None
+    room.start_clock(True)
+    began = room.for_board()["agenda"]["began"]
+    assert again(room).for_board()["agenda"]["began"] == began > 1e9
+
+
+def test_an_attendee_is_told_of_nobody_else_and_of_no_code(room: Room) -> None:
+    ada = room.join("Ada", "seat")
+    room.join("Bob", "seat")
+    told = json.dumps(room.for_attendee(ada))
+    assert "Bob" not in told
+    assert room.secrets.class_code not in told
+    assert room.seat_code(ada.number) not in told
+
+
+def test_changing_the_door_frees_the_seat_and_leaves_the_queue(room: Room) -> None:
+    ada, bob = room.join("Ada", "seat"), room.join("Bob", "seat")
+    with pytest.raises(RoomFullError):
+        room.join("Cem", "seat")
+    room.change_door(ada.number, "page")
+    assert room.seats_left() == 1
+    assert room.seat_state(room.store.attendee(ada.number) or ada) == {"state": "none"}
+    room.join("Cem", "seat")
+    assert room.seat_state(bob) == {"state": "stopped"}
+
+
+def test_a_seat_goes_from_the_queue_to_ready(room: Room) -> None:
+    ada = room.join("Ada", "seat")
+
+    async def test() -> None:
+        await room.started(ada.number)
+        assert room.seat_state(ada) == {"state": "ready"}
+
+    asyncio.run(test())
+
+
+def test_the_load_is_that_of_the_host(room: Room) -> None:
+    load = room.load()
+    assert 0 <= load.cpu <= 1
+    assert 0 < load.memory_used < load.memory_total
+    assert load.disk_free > 0

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from handson.errors import HandsonError
+from handson.room.hub.names import NameRefusedError
+from handson.room.hub.store import Event, RoomFullError, Store, number_of_user, user_of
+
+ALL = {"seats": 2, "attendees": 3}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "room.sqlite")
+
+
+def test_who_joins_has_a_number_for_good(store: Store, tmp_path: Path) -> None:
+    ada = store.join("Ada", "seat", **ALL)
+    bob = store.join("Bob", "page", **ALL)
+    assert (ada.number, bob.number) == (1, 2)
+    store.close()
+    assert Store(tmp_path / "room.sqlite").attendees() == [ada, bob]
+
+
+def test_nobody_gets_a_name_that_is_taken(store: Store) -> None:
+    store.join("Ada", "seat", **ALL)
+    with pytest.raises(NameRefusedError, match="name_taken"):
+        store.join("ADA", "page", **ALL)
+    assert len(store.attendees()) == 1
+
+
+def test_a_full_room_says_so(store: Store) -> None:
+    store.join("Ada", "seat", **ALL)
+    store.join("Bob", "seat", **ALL)
+    with pytest.raises(RoomFullError):
+        store.join("Cem", "seat", **ALL)
+    cem = store.join("Cem", "page", **ALL)
+    with pytest.raises(RoomFullError):
+        store.join("Dora", "page", **ALL)
+    with pytest.raises(RoomFullError):
+        store.change_door(cem.number, "seat", **ALL)
+    store.change_door(1, "page", **ALL)
+    store.change_door(cem.number, "seat", **ALL)
+    assert [one.door for one in store.attendees()] == ["page", "seat", "seat"]
+
+
+def test_what_happened_and_was_said_is_there_again(store: Store, tmp_path: Path) -> None:
+    event = Event(1.5, 1, "check", "digits", {"name": "softmax", "passed": False})
+    store.add_event(event)
+    said = store.add_message("say", "Break until 11")
+    store.set_fact("began", 12.5)
+    store.close()
+    again = Store(tmp_path / "room.sqlite")
+    assert list(again.events()) == [event]
+    assert again.messages() == [said]
+    assert again.fact("began") == 12.5
+    assert again.fact("other") is None
+
+
+def test_what_was_written_outlives_a_process_that_is_killed(tmp_path: Path) -> None:
+    file = tmp_path / "room.sqlite"
+    code = f"""
+import os, signal
+from pathlib import Path
+from handson.room.hub.store import Store
+store = Store(Path({str(file)!r}))
+store.join("Ada", "seat", seats=1, attendees=1)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    assert [one.name for one in Store(file).attendees()] == ["Ada"]
+
+
+def test_a_file_that_is_no_database_is_told_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "room.sqlite"
+    file.write_bytes(b"not a database " * 1000)
+    with pytest.raises(HandsonError, match=r"cannot be opened: file is not a database\.(.|\n)*--forget"):
+        Store(file)
+
+
+def test_users_of_the_hub_have_no_names_of_people() -> None:
+    assert user_of(7) == "seat-7"
+    assert number_of_user("seat-7") == 7
+    assert number_of_user("supervisor") is None
+    assert number_of_user("seat-") is None
+    assert number_of_user("seat-٧") is None
