@@ -7,7 +7,7 @@
 Needs `uv` and `packaging` in the Python that runs it, and the network. uv reads PyPI itself, none of this machine's
 pip settings, so that nothing of this machine gets into the lock.
 
-Written: requirements.lock (base + laptop), requirements-test.lock (the same + jupyterlite + test), and
+Written: requirements.lock (base + laptop), requirements-test.lock (the same + jupyterlite + room + test), and
 src/handson/environment/sizes.json (megabytes and longest path, for the progress bar and the checks before a set-up).
 """
 
@@ -169,7 +169,7 @@ def main() -> None:
     options = parser.parse_args()
     lock, test_lock = ROOT / "requirements.lock", ROOT / "requirements-test.lock"
     if not options.sizes:
-        compile_lock(["laptop", "jupyterlite", "test"], test_lock, None, options.upgrade)
+        compile_lock(["laptop", "jupyterlite", "room", "test"], test_lock, None, options.upgrade)
         compile_lock(["laptop"], lock, test_lock, options.upgrade)
     sizes: dict[str, Any] = {"made_by": "python scripts/lock.py", "python": MEASURED_PYTHON, "platforms": {}}
     for platform in PLATFORMS:
