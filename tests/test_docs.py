@@ -15,8 +15,8 @@ from handson.workshop import read_workshop
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-INTERNAL = {"HANDSON_CHECK", "HANDSON_SEED"}
-"""Set by `handson check` for its kernels; nobody else sets them."""
+INTERNAL = {"HANDSON_CHECK", "HANDSON_SEED", "HANDSON_FORGE", "HANDSON_SEAT"}
+"""Set by `handson check` for its kernels, by `handson room` for its seats; nobody else sets them."""
 
 
 def test_every_lesson_is_in_the_readme_with_its_minutes() -> None:

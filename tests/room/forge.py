@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -67,7 +68,7 @@ class Kernel:
             str(home / "k.json"), transport="ipc", ip=str(home / "k"), key=os.urandom(8).hex().encode()
         )
         variables = {"HOME": str(home), "PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1", **environment}
-        self.process: ForkedKernel = forked(template.socket, ["-f", file], variables, str(home))
+        self.process: ForkedKernel = asyncio.run(forked(template.socket, ["-f", file], variables, str(home)))
         self.home = home
         self.client = BlockingKernelClient()
         self.client.load_connection_file(file)

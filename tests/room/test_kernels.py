@@ -61,12 +61,12 @@ def test_the_template_has_one_thread(template: Template) -> None:
 
 def test_a_kernel_imports_nothing_at_its_start_that_its_template_could_have(template: Template) -> None:
     loaded = "' '.join(name for name in sys.modules if getattr(sys.modules[name], '__file__', None))"
-    script = f"import sys\nfrom handson.room.forge.kernels import Kernels\nKernels().preload()\nprint({loaded})"
+    script = f"import sys\nimport handson.room.forge.__main__\nfrom handson.room.forge.kernels import Kernels\nKernels().preload()\nprint({loaded})"
     before = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True).stdout
     with template.kernel() as kernel:
         after = kernel.value(loaded, "import sys")
     later = set(after.strip("'").split()) - set(before.split())
-    assert {name for name in later if not name.startswith("handson.room")} <= {"__main__", "__mp_main__"}
+    assert later <= {"__main__", "__mp_main__"}
 
 
 @pytest.mark.parametrize(

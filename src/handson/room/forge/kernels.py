@@ -6,12 +6,13 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from handson.lessons.threads import thread_limits
-from handson.room.forge.protocol import Message
+from handson.room.forge.protocol import Channel, Message
 from handson.room.forge.template import standard_streams
 
 LAUNCHER = "ipykernel_launcher"
@@ -74,31 +75,72 @@ class Kernels:
             if importlib.util.find_spec(name.partition(".")[0]) is not None:
                 importlib.import_module(name)
         _warm_up()
+        _module_files.extend("".join(file) for file in sorted(_files_of_modules()))
 
     def prepare(self, place: str, settings: Message) -> None:
         """Nothing: what a kernel needs depends on its connection."""
 
-    def run(self, order: Message, files: list[int]) -> int:
-        """Be the kernel that `python -m ipykernel_launcher ARGUMENTS` would be."""
+    def run(self, order: Message, files: list[int], asker: Channel) -> int:
+        """Be the kernel that `python -m ipykernel_launcher ARGUMENTS` would be, and say when it can be connected to."""
         standard_streams(None, files)
         os.environ.clear()
         os.environ.update(order["env"])
         with suppress(OSError):
             os.chdir(order.get("cwd") or os.environ.get("HOME", "/"))
-        return run_kernel([str(argument) for argument in order["arguments"]])
+        start = kernel_application([str(argument) for argument in order["arguments"]])
+        with suppress(OSError):
+            asker.send({"ready": True})
+        asker.close()
+        start()
+        return 0
 
 
-def run_kernel(arguments: list[str]) -> int:
-    """Start IPython's kernel application in this process and return when it has ended."""
+def kernel_application(arguments: list[str]) -> Callable[[], None]:
+    """IPython's kernel application in this process, with its sockets bound; called, it serves until it is shut down."""
     from ipykernel.kernelapp import IPKernelApp
 
     launcher = importlib.util.find_spec(LAUNCHER)
     sys.argv = [launcher.origin if launcher and launcher.origin else LAUNCHER, *arguments]
     sys.path[:] = [entry for entry in sys.path if entry and Path(entry) != Path.cwd()]
     _settle_threads()
+    IPKernelApp.kernel_class = _frugal_kernel()
     # 1 stands for a parent that never ends: the template tells the kernel's end, and nothing goes to the terminal.
-    IPKernelApp.launch_instance([*arguments, "--IPKernelApp.parent_handle=1"])
-    return 0
+    application: Any = IPKernelApp.instance()
+    application.initialize([*arguments, "--IPKernelApp.parent_handle=1"])
+    start: Callable[[], None] = application.start
+    return start
+
+
+_module_files: list[str] = []
+"""Where the template's modules are, as strings that lie together in memory."""
+
+
+def _files_of_modules() -> set[str]:
+    return {str(module.__file__) for module in list(sys.modules.values()) if getattr(module, "__file__", None)}
+
+
+def _frugal_kernel() -> Any:
+    """IPython's kernel, but for its start: it would look at each of three thousand modules for its file, which makes
+    10 MB of the template's memory this kernel's own. It gets the list that the template has made."""
+    from ipykernel import ipkernel
+
+    class WithoutModules:
+        modules: ClassVar[dict[str, Any]] = {}
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(sys, name)
+
+    class FrugalKernel(ipkernel.IPythonKernel):
+        def __init__(self, **settings: Any) -> None:
+            module: Any = ipkernel
+            module.sys = WithoutModules()
+            try:
+                super().__init__(**settings)  # type: ignore[no-untyped-call]
+            finally:
+                module.sys = sys
+            self._kernel_modules.extend(_module_files)
+
+    return FrugalKernel
 
 
 def _settle_threads() -> None:

@@ -77,6 +77,11 @@ class Channel:
                 os.close(file)
             raise
 
+    async def receive_soon(self) -> Message | None:
+        """As `receive`, for a message without files, in an event loop; the socket does not block."""
+        data = await asyncio.get_running_loop().sock_recv(self.socket, LARGEST)
+        return _message(data) if data else None
+
     def close(self) -> None:
         """Close this end."""
         self.socket.close()
@@ -155,8 +160,8 @@ async def ask(path: Path, message: Message, timeout: float) -> Message:
         async with asyncio.timeout(timeout):
             await loop.sock_connect(end, os.fspath(path))
             await loop.sock_sendall(end, json.dumps(message).encode())
-            data = await loop.sock_recv(end, LARGEST)
-    return answer(_message(data) if data else None, str(message.get("do", "a question")))
+            said = await Channel(end).receive_soon()
+    return answer(said, str(message.get("do", "a question")))
 
 
 def close_all(files: Sequence[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import signal
@@ -17,7 +18,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from handson.errors import HandsonError
 from handson.room.forge.kernels import LAUNCHER
-from handson.room.forge.protocol import Channel, ProtocolError, answer, connect
+from handson.room.forge.protocol import Channel, Message, ProtocolError, answer, connect
 
 NAME = "handson-forge"
 SOCKET = "HANDSON_FORGE"
@@ -94,7 +95,7 @@ class ForgeProvisioner(LocalProvisioner):
             return await super().launch_kernel(cmd, **kwargs)
         try:
             folder = str(kwargs.get("cwd") or Path.cwd())
-            kernel = forked(Path(socket_path), arguments, kwargs["env"], folder)
+            kernel = await forked(Path(socket_path), arguments, kwargs["env"], folder)
         except OSError as error:
             self.log.warning("The kernel template does not answer (%s): this kernel starts the slow way.", error)
             return await super().launch_kernel(cmd, **kwargs)
@@ -120,23 +121,29 @@ def _own_pythons() -> set[Path]:
     }
 
 
-def forked(template: Path, arguments: list[str], environment: dict[str, str], folder: str) -> ForkedKernel:
-    """A kernel forked by the template that listens at `template`.
+async def forked(template: Path, arguments: list[str], environment: dict[str, str], folder: str) -> ForkedKernel:
+    """A kernel forked by the template that listens at `template`, once it can be connected to.
 
-    Raises OSError where none does, HandsonError where it says no.
+    Clients that connect to sockets that are not there yet try again after some time; half a second may pass so.
+    Raises OSError where no template listens, HandsonError where it says no, or the kernel ends at once.
     """
-    news = connect(template, _PATIENCE)
+    news = connect(template)
     try:
         order = {"arguments": arguments, "env": environment, "cwd": folder}
         news.send({"seat": environment.get(SEAT, "room"), "order": order}, [1, 2])
-        found = news.receive()
-        said = answer(found[0] if found else None, "a kernel")
-        return ForkedKernel(int(said["pid"]), news)
-    except ProtocolError as error:
+        news.socket.setblocking(False)
+        known: Message = {}
+        async with asyncio.timeout(_PATIENCE):
+            while not {"pid", "ready"} <= known.keys():
+                known |= answer(await news.receive_soon(), "a kernel")
+                if "ended" in known:
+                    raise HandsonError(
+                        f"The kernel ended before it was ready ({known['ended']}).", "The server's log may say why."
+                    )
+        return ForkedKernel(int(known["pid"]), news)
+    except (ProtocolError, TimeoutError) as error:
         news.close()
-        raise HandsonError(
-            f"The kernel template did not understand: {error}.", "Report this with the room's log."
-        ) from error
+        raise HandsonError(f"The kernel template did not answer: {error!r}.", "The room's log may say why.") from error
     except BaseException:
         news.close()
         raise

@@ -15,7 +15,7 @@ from typing import Any
 
 from handson.lessons.threads import thread_limits
 from handson.room.forge import provisioner
-from handson.room.forge.protocol import Message
+from handson.room.forge.protocol import Channel, Message
 from handson.room.forge.template import standard_streams
 from handson.room.seat import layout
 from handson.room.seat.place import environment
@@ -36,11 +36,14 @@ _NEEDED = (
     "sqlite3",
     # What is imported once a server starts (tests/room/test_servers.py says when this list falls behind):
     "IPython",
+    "jinja2.ext",
     "jupyter_core.migrate",
-    "jupyter_server.kernelspecs.handlers",
-    "jupyter_server.nbconvert.handlers",
 )
-_EXTENSIONS_ALSO = {"jupyter_lsp": ("handlers", "manager", "serverextension"), "jupytext": ("async_contentsmanager",)}
+_EXTENSIONS_ALSO = {
+    "jupyter_lsp": ("handlers", "manager", "serverextension", "virtual_documents_shadow"),
+    "jupytext": ("async_contentsmanager",),
+    "notebook_shim": ("nbserver",),
+}
 LOG = layout.HOME / ".handson" / "server.log"
 
 
@@ -53,7 +56,10 @@ class Servers:
     def preload(self) -> None:
         """Import JupyterHub's single-user server, JupyterLab and what they import when they start."""
         os.environ.update(thread_limits(1))
-        for name in _NEEDED:
+        from jupyter_server.serverapp import JUPYTER_SERVICE_HANDLERS
+
+        handlers = [name for names in JUPYTER_SERVICE_HANDLERS.values() for name in names or ()]
+        for name in (*_NEEDED, *handlers):
             importlib.import_module(name)
         for package, modules in {**dict.fromkeys(_enabled_extensions(), ()), **_EXTENSIONS_ALSO}.items():
             if importlib.util.find_spec(package) is not None:
@@ -84,8 +90,9 @@ class Servers:
         self.app = _build(str(settings["prefix"]))
         del os.environ["COLUMNS"]
 
-    def run(self, order: Message, files: list[int]) -> int:  # noqa: ARG002 (none come)
+    def run(self, order: Message, files: list[int], asker: Channel) -> int:  # noqa: ARG002 (no files come)
         """Take what the hub says of this start, listen, and serve to the end."""
+        asker.close()
         os.environ.update({str(name): str(value) for name, value in order["env"].items()})
         (layout.OWN / layout.SERVER_SOCKET).unlink(missing_ok=True)
         _take_environment(self.app)

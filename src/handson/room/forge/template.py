@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from handson.errors import HandsonError
+from handson.room.forge.holes import fill_holes
 from handson.room.forge.protocol import Channel, Message, Peer, ProtocolError, close_all, pair
 from handson.room.forge.renew import renew
 
@@ -69,8 +70,11 @@ class Kind(Protocol):
     def prepare(self, place: str, settings: Message) -> None:
         """In the child, in its place: whatever needs no order."""
 
-    def run(self, order: Message, files: list[int]) -> int:
-        """In the child: do what was ordered, to the end; the exit status."""
+    def run(self, order: Message, files: list[int], asker: Channel) -> int:
+        """In the child: do what was ordered, to the end; the exit status.
+
+        The asker may be told once that the child is ready; its channel is to be closed before anybody's code runs.
+        """
 
 
 @dataclass
@@ -109,6 +113,7 @@ class Template:
         A child returns from here like the template does, so that its stack, its exceptions and its exit are its own.
         """
         gc.collect()
+        fill_holes()
         gc.freeze()  # what was imported is no garbage: collections would write to every page of it
         if threading.active_count() > 1:
             log.warning("the template has %s threads; a fork carries one", [t.name for t in threading.enumerate()])
@@ -189,7 +194,7 @@ class Template:
             return task
         ready = self._waiting_in(place, settings)
         if ready is not None:
-            self._children[ready].waiting.send(order, files)  # type: ignore[union-attr]
+            self._children[ready].waiting.send(order, [*files, channel.fileno()])  # type: ignore[union-attr]
             self._ordered(ready, channel)
             return None
         return self._fork(place, channel, settings, order, files)
@@ -219,7 +224,7 @@ class Template:
         sys.stderr.flush()
         pid = place.fork()
         if pid == 0:
-            kept = [os.dup(file) for file in files]
+            kept = [os.dup(file) for file in (*files, *([asker.fileno()] if asker else ()))]
             return self._in_child(place, settings, order, kept, its)
         if its is not None:
             its.close()
@@ -295,15 +300,16 @@ class Template:
             place.enter()
             renew()
             kind.prepare(place.name, settings)
-            given, given_files = order, files
+            given, sent = order, files
             if its is not None:
                 found = its.receive()
                 its.close()
                 if found is None:
                     return 0  # the template has ended, or has no use for this child
-                given, given_files = found
+                given, sent = found
             assert given is not None
-            return kind.run(given, given_files)
+            *rest, asker = sent
+            return kind.run(given, rest, Channel(socket.socket(fileno=asker)))
 
         return task
 

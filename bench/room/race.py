@@ -1,0 +1,227 @@
+"""A room of ours beside JupyterHub as it comes, on one machine: joins, first results, memory, training, small cells.
+
+README.md holds the table and the command. Needs root, and configurable-http-proxy in the PATH.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from attendee import Attendee
+from hosts import Host, Ours, Stock
+
+HERE = Path(__file__).parent
+TRAINERS = 12
+TRAINING_SECONDS = 20
+
+FIRST = (
+    "import torch\nlayer = torch.nn.Conv2d(3, 8, 3)\nlayer(torch.randn(8, 3, 32, 32)).sum().backward()\nprint('done')"
+)
+PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 2, 3])\nplt.show()"
+SMALL = "print(sum(range(1000)))"
+SETUP = """
+import time, torch
+from torch import nn
+torch.manual_seed(0)
+network = nn.Sequential(nn.Conv2d(1, 24, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(24, 32, 3), nn.MaxPool2d(2),
+    nn.ReLU(), nn.Flatten(), nn.Linear(800, 256), nn.ReLU(), nn.Linear(256, 10)).to(memory_format=torch.channels_last)
+images = torch.rand(256, 1, 28, 28).to(memory_format=torch.channels_last)
+labels = torch.randint(10, (256,))
+optimizer = torch.optim.Adam(network.parameters())
+def train(begin, end):
+    done = 0
+    while time.time() < end:
+        loss = nn.functional.cross_entropy(network(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if time.time() > begin:
+            done += len(images)
+    return done / (end - begin)
+train(time.time() + 9, time.time() + 0.5)
+"""
+
+
+def private_megabytes(pids: list[int]) -> float:
+    """What these processes have that nobody shares."""
+    total = 0
+    for pid in pids:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+    return total / 1024
+
+
+async def joins(host: Host, count: int) -> dict[str, float]:
+    """All at once: the seconds of the median and of the last, and how many errors anybody saw."""
+    people = [Attendee(host.base, host.name(number)) for number in range(1, count + 1)]
+    try:
+        seconds = sorted(await asyncio.gather(*(person.join() for person in people)))
+        errors = sum(person.errors for person in people)
+        return {"median": statistics.median(seconds), "last": seconds[-1], "errors": errors}
+    finally:
+        for person in people:
+            await person.close()
+
+
+async def first_results(host: Host) -> dict[str, float]:
+    """Seconds from asking for a kernel to PyTorch's first result (median of 5), and a seat's private megabytes then."""
+    person = Attendee(host.base, host.name(1))
+    other = Attendee(host.base, host.name(2))
+    try:
+        await person.join()
+        await other.join()
+        await other.run(await other.kernel(), FIRST)  # somebody else has torch in memory, as in a class
+        seconds = []
+        for _ in range(5):
+            began = time.monotonic()
+            kernel = await person.kernel()
+            await person.run(kernel, FIRST)
+            seconds.append(time.monotonic() - began)
+            await person.stop(kernel)
+        kernel = await person.kernel()
+        await person.run(kernel, FIRST)
+        await person.run(kernel, PLOT)
+        memory = private_megabytes(host.server_pids(1))
+        await person.stop(kernel)
+        return {"first result": statistics.median(seconds), "memory": memory}
+    finally:
+        await person.close()
+        await other.close()
+
+
+async def trainings(host: Host) -> dict[str, float]:
+    """Images a second of all trainings together, and the 95th percentile of a small cell of a 13th person meanwhile."""
+    people = [Attendee(host.base, host.name(number)) for number in range(1, TRAINERS + 2)]
+    try:
+        await asyncio.gather(*(person.join() for person in people))
+        *trainers, idler = people
+        kernels = [await person.kernel() for person in trainers]
+        for person, kernel in zip(trainers, kernels, strict=True):
+            await person.run(kernel, SETUP)
+        small = await idler.kernel()
+        await idler.run(small, SMALL)
+        begin = time.time() + 4
+        end = begin + TRAINING_SECONDS
+        training = f"print(train({begin}, {end}))"
+        tasks = [asyncio.create_task(p.run(k, training)) for p, k in zip(trainers, kernels, strict=True)]
+        await asyncio.sleep(begin - time.time())
+        waits = []
+        while time.time() < end - 1:
+            waits.append((await idler.run(small, SMALL))[1])
+            await asyncio.sleep(0.2)
+        rates = [float(printed) for printed, _ in await asyncio.gather(*tasks)]
+        return {
+            "throughput": sum(rates),
+            "least": min(rates),
+            "most": max(rates),
+            "p95": statistics.quantiles(waits, n=20)[-1],
+            "small cells": len(waits),
+        }
+    finally:
+        for person in people:
+            await person.close()
+
+
+def best_possible() -> float:
+    """Images a second with one plain process for each core, one thread each, and nothing else."""
+    begin = time.time() + 6
+    code = f"{SETUP}\nprint(train({begin}, {begin + TRAINING_SECONDS / 2}))"
+    variables = {**os.environ, "OMP_NUM_THREADS": "1"}
+    cores = len(os.sched_getaffinity(0))
+    running = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=variables, text=True)
+        for _ in range(cores)
+    ]
+    return sum(float(process.communicate()[0]) for process in running)
+
+
+def measure(host: Host, ahead: int, work: Any) -> dict[str, float]:
+    """One question put to a room that was just started."""
+    host.start(ahead)
+    try:
+        return asyncio.run(work(host))  # type: ignore[no-any-return]
+    except Exception:
+        print((host.folder / "log.txt").read_text()[-5000:], file=sys.stderr)
+        raise
+    finally:
+        host.end()
+
+
+QUESTIONS = {
+    "ten": (10, lambda host: joins(host, 10)),
+    "forty": (40, lambda host: joins(host, 40)),
+    "first": (2, first_results),
+    "train": (TRAINERS + 1, trainings),
+}
+ROWS = [
+    ("10 at once, the last one in JupyterLab, seconds", "ten", "last", "≤ 2.5", ".3g"),
+    ("40 at once, the last one in, seconds", "forty", "last", "≤ 8", ".3g"),
+    ("errors that the 40 saw", "forty", "errors", "0", ".0f"),
+    ("private memory of a seat after `import torch` and a plot, MB", "first", "memory", "≤ 60", ".0f"),
+    ("kernel asked for to first PyTorch result, seconds", "first", "first result", "≤ 0.25", ".2f"),
+    ("12 trainings at once, of the best possible", "train", "share", "≥ 95 %", ".0%"),
+    ("95th percentile of a one-line cell while 12 train, seconds", "train", "p95", "≤ 0.25", ".3f"),
+]
+
+
+def table(results: dict[str, Any]) -> str:
+    lines = ["| what | JupyterHub as it comes | seats | ratio | goal |", "| --- | ---: | ---: | ---: | ---: |"]
+    for what, question, key, goal, form in ROWS:
+        found = [results.get(kind, {}).get(question, {}).get(key) for kind in ("stock", "ours")]
+        shown = ["not run" if value is None else format(value, form) for value in found]
+        ratio = f"{found[1] / found[0]:.2g}" if all(found) else "–"
+        lines.append(f"| {what} | {shown[0]} | **{shown[1]}** | {ratio} | {goal} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=list(QUESTIONS), nargs="*", default=list(QUESTIONS))
+    parser.add_argument("--hosts", choices=["stock", "ours"], nargs="*", default=["stock", "ours"])
+    parser.add_argument("--port", type=int, default=8750)
+    wanted = parser.parse_args()
+    if os.geteuid() != 0:
+        sys.exit("Seats are made by root: run this as root, in a virtual machine.")
+    file = HERE / "results.json"
+    results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    for question in wanted.only:
+        ahead, work = QUESTIONS[question]
+        for number, kind in enumerate(wanted.hosts):
+            host = (Stock if kind == "stock" else Ours)(wanted.port + 10 * number)
+            best = best_possible() if question == "train" else None
+            found = measure(host, ahead, work)
+            if best is not None:
+                best = max(best, best_possible())
+                found |= {"best": best, "share": found["throughput"] / best}
+            found["load before"] = os.getloadavg()[0]
+            results.setdefault(kind, {})[question] = {key: round(value, 4) for key, value in found.items()}
+            print(kind, question, results[kind][question], file=sys.stderr)
+    import torch
+
+    results["about"] = (
+        f"{time.strftime('%Y-%m-%d')}, {platform.machine()}, {os.cpu_count()} cores, PyTorch {torch.__version__}; "
+        "each question to rooms that were just started, one after the other."
+    )
+    file.write_text(json.dumps(results, indent=1) + "\n")
+    readme = HERE / "README.md"
+    before, _, rest = readme.read_text(encoding="utf-8").partition("<!-- table -->\n")
+    after = rest.partition("<!-- end of table -->\n")[2]
+    filled = f"<!-- table -->\n{table(results)}\n\n{results['about']}\n<!-- end of table -->\n"
+    readme.write_text(before + filled + after, encoding="utf-8")
+    print(filled)
+
+
+if __name__ == "__main__":
+    main()
