@@ -22,6 +22,7 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from handson.errors import HandsonError
+from handson.lab.places import cache_dir
 from handson.lessons.given import give
 from handson.room.takehome import packed
 
@@ -58,6 +59,15 @@ def receive_lessons(folder: Path, answer: bytes) -> None:
     """Put what the hub gave into the seat's folder; edits stay. Raises HandsonError where it cannot be written."""
     content = json.loads(answer)
     give(folder, content["notebooks"], content["index"])
+    _use_cache(Path(content["cache"]))
+
+
+def _use_cache(cache: Path) -> None:
+    """Have the lessons find what the organiser fetched: a link to it, where this seat's own cache would be."""
+    own = cache_dir()
+    if cache != own and cache.is_dir() and not own.exists() and not own.is_symlink():
+        own.parent.mkdir(parents=True, exist_ok=True)
+        own.symlink_to(cache)
 
 
 def hub_get(path: str, patience: float = 20.0) -> bytes:
