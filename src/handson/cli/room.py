@@ -58,11 +58,13 @@ def room(
         _forget(folder)
         return
     _refuse_without_extra()
+    from handson.room.fenced import as_its_user, fenced, keeper
     from handson.room.hub.launch import hold
     from handson.room.hub.network import checked_address, mdns_name, own_addresses
     from handson.room.hub.node import node
     from handson.room.hub.settings import RoomSettings
 
+    _refuse_without_fences(trust_everyone)
     catalog = catalog_of(workshop)
     _refuse_unknown_agenda(catalog, agenda)
     found = own_addresses()
@@ -83,10 +85,27 @@ def room(
         board_port=board_port,
         seats=seats,
         node=node(),
-        **_seats(folder, trust_everyone),
     )
+    settings = _trusting(settings) if trust_everyone else fenced(settings)
     settings = _with_tls(settings, tls)
-    hold(settings, lambda text: err.print(f"· {plain(text)}", soft_wrap=True), lambda *made: _tell(settings, *made))
+
+    def say(text: str) -> None:
+        err.print(f"· {plain(text)}", soft_wrap=True)
+
+    def ready(*made: Any) -> None:
+        _tell(settings, *made)
+
+    if trust_everyone:
+        hold(settings, say, ready)
+    else:
+        hold(settings, say, ready, lambda: [keeper(settings, _shown())], lambda part: as_its_user(part, settings))
+
+
+def _shown() -> list[Path]:
+    """What lessons in seats read beside their environment: fetched assets."""
+    from handson.lab.places import cache_dir
+
+    return [cache_dir()]
 
 
 def _default_state() -> Path:
@@ -137,22 +156,27 @@ def _site(catalog: Catalog, site: Path | None) -> Path:
         return build_site(catalog, cache_dir() / "site" / catalog.workshop.name).folder
 
 
-def _seats(state: Path, trust_everyone: bool) -> dict[str, Any]:
-    """The settings of what starts seats: without root, plain processes of one user, which must be asked for."""
-    if not trust_everyone:
+def _refuse_without_fences(trust_everyone: bool) -> None:
+    if os.geteuid() != 0 and not trust_everyone:
         raise HandsonError(
-            "Seats that are fenced off from each other are not part of this version yet.",
-            "Add --trust-everyone where every attendee may read and end what every other one does; or use a container.",
+            "Without root, seats are plain processes of one user: each attendee may read and end what every other has.",
+            "Run it with sudo or in a container; or add --trust-everyone where that is how it shall be.",
         )
+
+
+def _trusting(settings: RoomSettings) -> RoomSettings:
+    """With seats that are plain processes of whoever runs the room."""
     arguments = ["--allow-root"] if os.geteuid() == 0 else []
-    return {
-        "spawner_class": "jupyterhub.spawner.SimpleLocalProcessSpawner",
-        "spawner": {
-            "cmd": [sys.executable, "-m", "jupyterhub.singleuser"],
-            "args": arguments,
-            "home_dir_template": str(state / "seats" / "{username}"),
-        },
-    }
+    return settings.model_copy(
+        update={
+            "spawner_class": "jupyterhub.spawner.SimpleLocalProcessSpawner",
+            "spawner": {
+                "cmd": [sys.executable, "-m", "jupyterhub.singleuser"],
+                "args": arguments,
+                "home_dir_template": str(settings.state / "seats" / "{username}"),
+            },
+        }
+    )
 
 
 def _with_tls(settings: RoomSettings, asked: str | None) -> RoomSettings:

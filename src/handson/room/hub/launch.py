@@ -7,13 +7,14 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from handson.errors import HandsonError
+from handson.lessons.jupyterlab import LAB_SETTINGS
 from handson.room.hub.config import files_command, hub_command, part_environment, proxy_command, server_config
 from handson.room.hub.settings import Identity, RoomSettings
 from handson.room.hub.state import Places, Secrets, make_places, room_secrets, write_private
@@ -21,11 +22,16 @@ from handson.room.supervisor import Part, Say, Supervisor, run_until_told
 
 
 def hold(
-    settings: RoomSettings, say: Say, ready: Callable[[Places, Secrets], None], more: tuple[Part, ...] = ()
+    settings: RoomSettings,
+    say: Say,
+    ready: Callable[[Places, Secrets], None],
+    before: Callable[[], Sequence[Part]] = tuple,
+    started_as: Callable[[Part], Part] = lambda part: part,
 ) -> None:
     """Run the room until it is told to end. `ready` is called once attendees can join.
 
-    more: parts that start before hub and proxy, and end after them (templates of seats and kernels, the governor).
+    before: makes the parts that start before hub and proxy, and end after them (the keeper of seats).
+    started_as: how a part of ours is started as the user that it names.
     Raises HandsonError where something does not come up, or the folder's room runs already.
     """
     places = make_places(settings.state, settings.hub_identity, settings.proxy_identity, settings.group)
@@ -44,13 +50,16 @@ def hold(
             write_private(places.board_certificate, settings.tls.certificate.read_text(encoding="ascii"))
             write_private(places.board_key, settings.tls.key.read_text(encoding="ascii"))
         show_to_seats(settings, places)
-        own = parts(settings, places, secrets, dict(os.environ))
-        run_until_told(Supervisor([*more, *own], say), lambda: ready(places, secrets))
+        own = [started_as(part) for part in parts(settings, places, secrets, dict(os.environ))]
+        run_until_told(Supervisor([*before(), *own], say), lambda: ready(places, secrets))
 
 
 def show_to_seats(settings: RoomSettings, places: Places) -> None:
     """Put what a seat's Jupyter reads where seats see it: the companion's registration, JupyterLab's settings."""
     shutil.copytree(settings.front_end / "jupyter", places.jupyter, dirs_exist_ok=True)
+    overrides = places.jupyter / "labconfig" / "default_setting_overrides.json"
+    overrides.parent.mkdir(exist_ok=True)
+    overrides.write_text(json.dumps(LAB_SETTINGS, indent=1), encoding="utf-8")
     content = json.dumps(server_config(settings), indent=1)
     (places.jupyter / "jupyter_server_config.json").write_text(content, encoding="utf-8")
     for path in (places.jupyter, *places.jupyter.rglob("*")):

@@ -317,6 +317,7 @@ def main() -> int:
     wanted = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, format="%(name)s: %(message)s", level=logging.INFO)
     linux.set_name("handson-keeper")
+    os.umask(0o022)  # folders that it makes for seats are passed through by them, whoever started it
     asyncio.run(ready(Settings.read(wanted.settings)).run())
     return 0
 

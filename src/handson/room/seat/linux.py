@@ -108,11 +108,13 @@ def give_up_capabilities() -> None:
     prctl(_PR_SET_SECUREBITS, _NOROOT_LOCKED)
 
 
-def become_user(number: int) -> None:
-    """Change to the user and group `number` for good: no other group, no capability, none ever again."""
+def become_user(number: int, group: int | None = None) -> None:
+    """Change to the user `number` and the group of that number (or another) for good: no other group, no capability,
+    none ever again."""
+    group = number if group is None else group
     os.setgroups([])
     give_up_capabilities()
-    os.setresgid(number, number, number)
+    os.setresgid(group, group, group)
     os.setresuid(number, number, number)
     no_new_privileges()
 

@@ -90,7 +90,7 @@ def build(view: View, at: Path) -> None:
     _writable(view.layout.run(view.number), at / layout.OWN.relative_to("/"))
     _bind(view.layout.hub_door, at, layout.HUB_DOOR)
     _bind(view.layout.kernels_door, at, layout.KERNELS_DOOR)
-    (at / "var").mkdir()
+    (at / "var").mkdir(exist_ok=True)  # where the room keeps its state, more of it is shown
     (at / "var/tmp").symlink_to("/tmp")
     (at / "proc").mkdir()
     linux.mount("proc", at / "proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)

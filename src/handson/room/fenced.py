@@ -1,0 +1,69 @@
+"""A room whose seats are fenced off: what `hub.launch.hold` needs so that its seats are those of `seat`.
+
+Hub and proxy run as users of their own, who see no more of the homes here than they need; the keeper alone is root.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from handson.room.hub.config import part_environment
+from handson.room.hub.settings import Identity, RoomSettings
+from handson.room.hub.state import make_places
+from handson.room.seat.layout import BASE
+from handson.room.seat.root import environment_paths
+from handson.room.seat.settings import Settings, prepared
+from handson.room.supervisor import Part
+
+HUB, PROXY = BASE - 2, BASE - 1
+"""The user IDs of hub and proxy; both have the hub's group."""
+AHEAD = 4
+"""Seats that wait, forked, for the first who come."""
+
+
+def fenced(settings: RoomSettings) -> RoomSettings:
+    """These settings with fenced seats, and hub and proxy as users of their own."""
+    return settings.model_copy(
+        update={
+            "hub_identity": Identity(uid=HUB, gid=HUB),
+            "proxy_identity": Identity(uid=PROXY, gid=HUB),
+            "group": HUB,
+            "spawner_class": "handson.room.spawner.SeatSpawner",
+            "spawner": {"state": str(settings.state)},
+        }
+    )
+
+
+def keeper(settings: RoomSettings, shown: Sequence[Path] = ()) -> Part:
+    """What must run before the hub of a fenced room. Needs root.
+
+    shown: folders that seats may read beside the system and this Python's own. Raises HandsonError where user IDs are
+    taken.
+    """
+    places = make_places(settings.state, settings.hub_identity, settings.proxy_identity, settings.group)
+    seen = (*shown, settings.front_end)
+    ahead = min(AHEAD, settings.seats)
+    seats = prepared(Settings(settings.state, HUB, shown=seen, hub_socket=places.hub_socket.name, ahead=ahead))
+    return Part(
+        "keeper",
+        [sys.executable, "-m", "handson.room.seat.keeper", str(seats.write())],
+        part_environment(dict(os.environ), {"HOME": "/nonexistent"}),
+        places.logs / "keeper.log",
+        sockets=[seats.layout.keeper_socket],
+        grace=60.0,
+    )
+
+
+def as_its_user(part: Part, settings: RoomSettings) -> Part:
+    """A part that is to run as another user, started so that it reaches what it needs in a closed home."""
+    if part.uid is None:
+        return part
+    more = (settings.workshop, settings.front_end, Path(settings.node), *([settings.site] if settings.site else []))
+    paths = [str(path) for path in environment_paths(more)]
+    who = [str(part.uid), str(part.gid if part.gid is not None else part.uid)]
+    command = [sys.executable, "-m", "handson.room.seat.opened", *who, *paths, "--", *part.command]
+    return dataclasses.replace(part, command=command, uid=None, gid=None, groups=())
