@@ -230,7 +230,7 @@ def test_a_check_that_fails_in_a_kernel_is_seen_on_the_board(course: Class, ada:
 
 @pytest.mark.usefixtures("ada")
 def test_corrected_lessons_come_to_a_seat_and_leave_what_was_edited(course: Class) -> None:
-    seat = course.room.state / "seats" / "seat-1" / "numbers"
+    seat = course.room.files(1) / "numbers"
     workshop = Path(json.loads((course.room.state / "hub" / "settings.json").read_text())["workshop"])
     source = workshop / "lessons" / "numbers" / "01_add.py"
     before = source.read_text(encoding="utf-8")

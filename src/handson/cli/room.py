@@ -58,7 +58,7 @@ def room(
         _forget(folder)
         return
     _refuse_without_extra()
-    from handson.room.fenced import as_its_user, fenced, keeper
+    from handson.room.fenced import as_its_user, fenced, with_keeper
     from handson.room.hub.launch import hold
     from handson.room.hub.network import checked_address, mdns_name, own_addresses
     from handson.room.hub.node import node
@@ -98,7 +98,7 @@ def room(
     if trust_everyone:
         hold(settings, say, ready)
     else:
-        hold(settings, say, ready, lambda: [keeper(settings, _shown())], lambda part: as_its_user(part, settings))
+        hold(settings, say, ready, lambda: with_keeper(settings, _shown()), lambda part: as_its_user(part, settings))
 
 
 def _shown() -> list[Path]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from handson.room.hub.config import part_environment
 from handson.room.hub.settings import Identity, RoomSettings
 from handson.room.hub.state import make_places
+from handson.room.seat import linux
 from handson.room.seat.layout import BASE
 from handson.room.seat.root import environment_paths
 from handson.room.seat.settings import Settings, prepared
@@ -38,24 +40,29 @@ def fenced(settings: RoomSettings) -> RoomSettings:
     )
 
 
-def keeper(settings: RoomSettings, shown: Sequence[Path] = ()) -> Part:
-    """What must run before the hub of a fenced room. Needs root.
+@contextmanager
+def with_keeper(settings: RoomSettings, shown: Sequence[Path] = ()) -> Iterator[Sequence[Part]]:
+    """The keeper, which must run before the hub of a fenced room, and mounts that all of its parts see. Needs root.
 
     shown: folders that seats may read beside the system and this Python's own. Raises HandsonError where user IDs are
     taken.
     """
     places = make_places(settings.state, settings.hub_identity, settings.proxy_identity, settings.group)
-    seen = (*shown, settings.front_end)
-    ahead = min(AHEAD, settings.seats)
-    seats = prepared(Settings(settings.state, HUB, shown=seen, hub_socket=places.hub_socket.name, ahead=ahead))
-    return Part(
-        "keeper",
-        [sys.executable, "-m", "handson.room.seat.keeper", str(seats.write())],
-        part_environment(dict(os.environ), {"HOME": "/nonexistent"}),
-        places.logs / "keeper.log",
-        sockets=[seats.layout.keeper_socket],
-        grace=60.0,
-    )
+    seen, ahead = (*shown, settings.front_end), min(AHEAD, settings.seats)
+    linux.share(settings.state)
+    try:
+        seats = prepared(Settings(settings.state, HUB, shown=seen, hub_socket=places.hub_socket.name, ahead=ahead))
+        keeper = Part(
+            "keeper",
+            [sys.executable, "-m", "handson.room.seat.keeper", str(seats.write())],
+            part_environment(dict(os.environ), {"HOME": "/nonexistent"}),
+            places.logs / "keeper.log",
+            sockets=[seats.layout.keeper_socket],
+            grace=60.0,
+        )
+        yield [keeper]
+    finally:
+        linux.stop_sharing(settings.state)
 
 
 def as_its_user(part: Part, settings: RoomSettings) -> Part:
@@ -65,5 +72,5 @@ def as_its_user(part: Part, settings: RoomSettings) -> Part:
     more = (settings.workshop, settings.front_end, Path(settings.node), *([settings.site] if settings.site else []))
     paths = [str(path) for path in environment_paths(more)]
     who = [str(part.uid), str(part.gid if part.gid is not None else part.uid)]
-    command = [sys.executable, "-m", "handson.room.seat.opened", *who, *paths, "--", *part.command]
+    command = [sys.executable, "-m", "handson.room.seat.opened", *who, str(settings.state), *paths, "--", *part.command]
     return dataclasses.replace(part, command=command, uid=None, gid=None, groups=())

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,13 @@ def hold(
     settings: RoomSettings,
     say: Say,
     ready: Callable[[Places, Secrets], None],
-    before: Callable[[], Sequence[Part]] = tuple,
+    before: Callable[[], AbstractContextManager[Sequence[Part]]] = lambda: contextlib.nullcontext(()),
     started_as: Callable[[Part], Part] = lambda part: part,
 ) -> None:
     """Run the room until it is told to end. `ready` is called once attendees can join.
 
-    before: makes the parts that start before hub and proxy, and end after them (the keeper of seats).
+    before: the parts that start before hub and proxy and end after them (the keeper of seats), and what they need as
+    long as the room runs.
     started_as: how a part of ours is started as the user that it names.
     Raises HandsonError where something does not come up, or the folder's room runs already.
     """
@@ -51,7 +53,8 @@ def hold(
             write_private(places.board_key, settings.tls.key.read_text(encoding="ascii"))
         show_to_seats(settings, places)
         own = [started_as(part) for part in parts(settings, places, secrets, dict(os.environ))]
-        run_until_told(Supervisor([*before(), *own], say), lambda: ready(places, secrets))
+        with before() as first:
+            run_until_told(Supervisor([*first, *own], say), lambda: ready(places, secrets))
 
 
 def show_to_seats(settings: RoomSettings, places: Places) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from handson.errors import HandsonError
 from handson.room.hub.codes import new_class_code, new_phrase
 from handson.room.hub.settings import Identity
+from handson.room.seat import linux
 
 SOCKET_PATH_LIMIT = 107
 """Bytes of a UNIX socket's path (sun_path of unix(7), less the end)."""
@@ -217,5 +218,7 @@ def forget(places: Places) -> bool:
     """Remove everything that the room knows; whether there was anything."""
     if not places.folder.exists():
         return False
+    if linux.is_mounted(places.folder):  # as a room with fenced seats leaves it when it is killed
+        linux.stop_sharing(places.folder)
     shutil.rmtree(places.folder)
     return True

@@ -18,7 +18,8 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
-MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
+MS_REMOUNT, MS_BIND, MS_REC = 32, 4096, 16384
+MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 18, 1 << 19, 1 << 20
 MNT_DETACH = 2
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_READ, _PR_CAPBSET_DROP = 1, 4, 23, 24
@@ -55,6 +56,28 @@ def mount(source: str, target: str | Path, kind: str = "", flags: int = 0, optio
 def umount(target: str | Path, flags: int = 0) -> None:
     """umount2(2)."""
     _checked(_libc.umount2(os.fsencode(target), ctypes.c_int(flags)), f"umount {target}")
+
+
+def share(folder: Path) -> None:
+    """Have mount namespaces that are made from here on see what is mounted below `folder` later."""
+    if not is_mounted(folder):
+        mount(os.fspath(folder), folder, flags=MS_BIND)
+    mount("none", folder, flags=MS_SHARED)
+
+
+def stop_sharing(folder: Path) -> None:
+    """Undo `share`; what is still mounted below goes once nobody uses it."""
+    while is_mounted(folder):
+        umount(folder, MNT_DETACH)
+
+
+def is_mounted(folder: Path) -> bool:
+    """Whether something is mounted there: also a folder of the same disk, which `Path.is_mount` does not see."""
+    escaped = (
+        os.fspath(folder).replace("\\", "\\134").replace(" ", "\\040").replace("\t", "\\011").replace("\n", "\\012")
+    )
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    return any(line.split(" ")[4] == escaped for line in lines)
 
 
 def pivot_root(new: str | Path, old: str | Path) -> None:

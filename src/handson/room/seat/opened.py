@@ -1,10 +1,11 @@
 """Start a part of the room as a user of its own, who sees what it needs.
 
-`python -m handson.room.seat.opened UID GID PATH … -- COMMAND …`
+`python -m handson.room.seat.opened UID GID STATE PATH … -- COMMAND …`
 
 A laptop's homes are closed to other users, and Python's environment and the workshop lie in one. In a mount namespace
 of the part's own, each closed folder above a path that it needs is empty but for that path, which is read-only there:
-the part reads what it needs, and nothing else of that home.
+the part reads what it needs, and nothing else of that home. The room's state alone may be written to, by whom its files
+say, and the seats that are mounted in it later are seen as well.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ def closed_above(path: Path) -> Path | None:
     return next((above for above in reversed(path.parents) if not above.stat().st_mode & 0o001), None)
 
 
-def open_paths(paths: Iterable[Path]) -> None:
-    """Make these paths reachable for all users, in this process's mount namespace; needs root.
+def open_paths(state: Path, paths: Iterable[Path]) -> None:
+    """Make `state` and these paths reachable for all users, in this process's mount namespace; needs root.
 
     Raises OSError where the kernel does not allow it, FileNotFoundError for a path that is not there.
     """
     behind: dict[Path, dict[Path, int]] = {}
-    for path in sorted({path.resolve() for path in paths}):
+    state = state.resolve()
+    for path in sorted({state, *(path.resolve() for path in paths)}):
         closed = closed_above(path)
         if closed is not None and not any(path.is_relative_to(other) for other in behind.get(closed, {})):
             behind.setdefault(closed, {})[path] = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -43,23 +45,25 @@ def open_paths(paths: Iterable[Path]) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()
             linux.mount(source, path, flags=linux.MS_BIND | linux.MS_REC)
+            os.close(descriptor)
+            if path == state:
+                continue
             read_only = linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV
             linux.mount("none", path, flags=read_only)
-            os.close(descriptor)
 
 
 def main(arguments: list[str]) -> None:
     """Become that user in that namespace, and the command."""
-    if "--" not in arguments or arguments.index("--") < 2:
-        raise SystemExit("usage: python -m handson.room.seat.opened UID GID PATH … -- COMMAND …")
+    if "--" not in arguments or arguments.index("--") < 3:
+        raise SystemExit("usage: python -m handson.room.seat.opened UID GID STATE PATH … -- COMMAND …")
     end = arguments.index("--")
-    uid, gid, *paths = arguments[:end]
+    uid, gid, state, *paths = arguments[:end]
     command = arguments[end + 1 :]
     parent = os.getppid()
     linux.unshare(linux.CLONE_NEWNS)
-    linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
+    linux.mount("none", "/", flags=linux.MS_REC | linux.MS_SLAVE)
     mask = os.umask(0o022)
-    open_paths(map(Path, paths))
+    open_paths(Path(state), map(Path, paths))
     os.umask(mask)
     linux.become_user(int(uid), int(gid))
     linux.die_with_parent(signal.SIGKILL)  # what was asked before is forgotten when the user changes
