@@ -42,7 +42,7 @@ images = torch.rand(256, 1, 28, 28).to(memory_format=torch.channels_last)
 labels = torch.randint(10, (256,))
 optimizer = torch.optim.Adam(network.parameters())
 def train(begin, end):
-    """Images a second, from the first batch that ends after `begin` to the last one before `end`."""
+    # Images a second, from the first batch that ends after `begin` to the last one before `end`.
     done, first, last = 0, None, None
     while time.time() < end:
         loss = nn.functional.cross_entropy(network(images), labels)
@@ -148,8 +148,9 @@ def best_possible(join: Callable[[], None]) -> float:
     code = f"{SETUP}\nprint(train({begin}, {begin + TRAINING_SECONDS / 2}))"
     variables = {**os.environ, "OMP_NUM_THREADS": "1"}
     cores = len(os.sched_getaffinity(0))
+    command = [sys.executable, "-c", code]
     running = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=variables, text=True, preexec_fn=join)
+        subprocess.Popen(command, stdout=subprocess.PIPE, env=variables, text=True, preexec_fn=join)
         for _ in range(cores)
     ]
     return sum(float(process.communicate()[0]) for process in running)

@@ -218,21 +218,15 @@ def test_a_killed_hub_comes_back_to_running_seats_and_their_log_ins(hub: Hub) ->
     assert as_(3, work) == "42\n"
 
 
-def template_of_kernels(hub: Hub) -> int:
-    """The PID of the one that listens, 0 while there is none."""
-    command = ["pgrep", "-P", str(hub.room.process.pid), "handson-kernels"]
-    return int(subprocess.run(command, capture_output=True, text=True).stdout or 0)
-
-
 def test_a_killed_template_of_kernels_comes_back_and_kernels_go_on(hub: Hub) -> None:
     async def work(person: Attendee) -> tuple[str, str]:
         kernel = await person.kernel()
         await person.run(kernel, "x = 41")
-        killed = template_of_kernels(hub)
+        killed = hub.room.template("kernels")
         os.kill(killed, signal.SIGKILL)
         before = (await person.run(kernel, "print(x + 1)"))[0]
         deadline = time.monotonic() + 30
-        while template_of_kernels(hub) in (0, killed) or not hub.room.layout.kernels_socket.exists():
+        while hub.room.template("kernels") in (0, killed) or not hub.room.layout.kernels_socket.exists():
             assert time.monotonic() < deadline
             await asyncio.sleep(0.05)
         return before, (await person.run(await person.kernel(), "import gc\nprint(gc.get_freeze_count() > 100_000)"))[0]
