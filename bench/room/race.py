@@ -215,14 +215,21 @@ def main() -> None:
         for number, kind in enumerate(wanted.hosts):
             host = (Stock if kind == "stock" else Ours)(wanted.port + 10 * number)
             found = measure(host, ahead, work, with_best=question == "train")
-            found["load before"] = os.getloadavg()[0]
+            found["load"] = os.getloadavg()[0]
             results.setdefault(kind, {})[question] = {key: round(value, 4) for key, value in found.items()}
             print(kind, question, results[kind][question], file=sys.stderr)
+            write(results, file)
+
+
+def write(results: dict[str, Any], file: Path) -> None:
+    """Keep what is known so far, and fill in the table."""
     import torch
 
+    loads = [question["load"] for kind in ("stock", "ours") for question in results.get(kind, {}).values()]
     results["about"] = (
         f"{time.strftime('%Y-%m-%d')}, {platform.machine()}, {os.cpu_count()} cores, PyTorch {torch.__version__}; "
-        "each question to rooms that were just started, one after the other."
+        "each question to rooms that were just started, one after the other; "
+        f"load averages at the end of the questions: {min(loads):.0f} to {max(loads):.0f}."
     )
     file.write_text(json.dumps(results, indent=1) + "\n")
     readme = HERE / "README.md"
