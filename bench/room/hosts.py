@@ -93,6 +93,9 @@ class Host:
         """The server and the kernels of an attendee."""
         raise NotImplementedError
 
+    def join(self) -> None:
+        """Put this process where an attendee's kernels are."""
+
     def end(self) -> None:
         for process in reversed(self.processes):
             with suppress(ProcessLookupError):
@@ -137,6 +140,9 @@ class Ours(Host):
                 sys.exit((self.folder / "log.txt").read_text())
             time.sleep(0.1)
         time.sleep(1)
+
+    def join(self) -> None:
+        self.seats.groups.join(1, "kernels")
 
     def server_pids(self, number: int) -> list[int]:
         first = self.seats.process(number, "init")

@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +42,20 @@ images = torch.rand(256, 1, 28, 28).to(memory_format=torch.channels_last)
 labels = torch.randint(10, (256,))
 optimizer = torch.optim.Adam(network.parameters())
 def train(begin, end):
-    done = 0
+    # Images a second, from the first batch that ends after `begin` to the last one before `end`.
+    done, first, last = 0, None, None
     while time.time() < end:
         loss = nn.functional.cross_entropy(network(images), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if time.time() > begin:
-            done += len(images)
-    return done / (end - begin)
-train(time.time() + 9, time.time() + 0.5)
+        now = time.time()
+        if first is not None and now <= end:
+            done, last = done + len(images), now
+        if first is None and now > begin:
+            first = now
+    return done / (last - first) if last else 0.0
+train(time.time(), time.time() + 0.5)
 """
 
 
@@ -134,24 +139,33 @@ async def trainings(host: Host) -> dict[str, float]:
             await person.close()
 
 
-def best_possible() -> float:
-    """Images a second with one plain process for each core, one thread each, and nothing else."""
+def best_possible(join: Callable[[], None]) -> float:
+    """Images a second with one plain process for each core, one thread each, and nothing else.
+
+    `join` puts a process where the compared ones are, so that whatever else the host does is kept from both alike.
+    """
     begin = time.time() + 6
     code = f"{SETUP}\nprint(train({begin}, {begin + TRAINING_SECONDS / 2}))"
     variables = {**os.environ, "OMP_NUM_THREADS": "1"}
     cores = len(os.sched_getaffinity(0))
+    command = [sys.executable, "-c", code]
     running = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=variables, text=True)
+        subprocess.Popen(command, stdout=subprocess.PIPE, env=variables, text=True, preexec_fn=join)
         for _ in range(cores)
     ]
     return sum(float(process.communicate()[0]) for process in running)
 
 
-def measure(host: Host, ahead: int, work: Any) -> dict[str, float]:
-    """One question put to a room that was just started."""
+def measure(host: Host, ahead: int, work: Any, with_best: bool = False) -> dict[str, float]:
+    """One question put to a room that was just started; the best possible is measured in it, before and after."""
     host.start(ahead)
     try:
-        return asyncio.run(work(host))  # type: ignore[no-any-return]
+        before = best_possible(host.join) if with_best else 0.0
+        found: dict[str, float] = asyncio.run(work(host))
+        if with_best:
+            best = max(before, best_possible(host.join))
+            found |= {"best": best, "share": found["throughput"] / best}
+        return found
     except Exception:
         print((host.folder / "log.txt").read_text()[-5000:], file=sys.stderr)
         raise
@@ -200,19 +214,22 @@ def main() -> None:
         ahead, work = QUESTIONS[question]
         for number, kind in enumerate(wanted.hosts):
             host = (Stock if kind == "stock" else Ours)(wanted.port + 10 * number)
-            best = best_possible() if question == "train" else None
-            found = measure(host, ahead, work)
-            if best is not None:
-                best = max(best, best_possible())
-                found |= {"best": best, "share": found["throughput"] / best}
-            found["load before"] = os.getloadavg()[0]
+            found = measure(host, ahead, work, with_best=question == "train")
+            found["load"] = os.getloadavg()[0]
             results.setdefault(kind, {})[question] = {key: round(value, 4) for key, value in found.items()}
             print(kind, question, results[kind][question], file=sys.stderr)
+            write(results, file)
+
+
+def write(results: dict[str, Any], file: Path) -> None:
+    """Keep what is known so far, and fill in the table."""
     import torch
 
+    loads = [question["load"] for kind in ("stock", "ours") for question in results.get(kind, {}).values()]
     results["about"] = (
         f"{time.strftime('%Y-%m-%d')}, {platform.machine()}, {os.cpu_count()} cores, PyTorch {torch.__version__}; "
-        "each question to rooms that were just started, one after the other."
+        "each question to rooms that were just started, one after the other; "
+        f"load averages at the end of the questions: {min(loads):.0f} to {max(loads):.0f}."
     )
     file.write_text(json.dumps(results, indent=1) + "\n")
     readme = HERE / "README.md"

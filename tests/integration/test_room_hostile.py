@@ -149,9 +149,6 @@ def facts(room: Keeping) -> Iterator[dict[str, object]]:
         assert server2 is not None
         disk = Path("/").stat().st_dev
         names = [line.split()[3] for line in Path("/proc/partitions").read_text().splitlines()[2:]]
-        templates = subprocess.run(
-            ["pgrep", "-P", str(room.process.pid), "handson-kernels"], capture_output=True, text=True
-        )
         probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             probe.connect(("192.0.2.1", 9))
@@ -168,7 +165,7 @@ def facts(room: Keeping) -> Iterator[dict[str, object]]:
             "address": address,
             "abstract": f"handson-{os.getpid()}",
             "server2": server2.pid,
-            "template": templates.stdout.split()[0],
+            "template": room.template("kernels"),
             "uid2": room.layout.uid(2),
             "hub": room.settings.hub,
             "disk": names[0],

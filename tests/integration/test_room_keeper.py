@@ -6,7 +6,6 @@ import http.client
 import os
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,11 +39,6 @@ def get(room: Keeping, number: int, path: str, token: str | None = None) -> tupl
     found = answer.status, answer.read().decode()
     connection.close()
     return found
-
-
-def template(room: Keeping, kind: str) -> int:
-    done = subprocess.run(["pgrep", "-P", str(room.process.pid), f"handson-{kind}"], capture_output=True, text=True)
-    return int(done.stdout.split()[0]) if done.stdout else 0
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +104,7 @@ def test_a_server_that_dies_is_seen_and_started_again(room: Keeping) -> None:
 
 def test_a_killed_template_of_servers_is_started_again_and_seats_do_not_notice(room: Keeping) -> None:
     room.serve(3)
-    os.kill(template(room, "servers"), signal.SIGKILL)
+    os.kill(room.template("servers"), signal.SIGKILL)
     assert get(room, 3, "/api")[0] == 200
     room.serve(4)
     assert get(room, 4, "/api")[0] == 200

@@ -75,6 +75,12 @@ class Keeping:
                 assert time.monotonic() < deadline, self.said()
                 time.sleep(0.02)
 
+    def template(self, kind: str) -> int:
+        """The PID of a template, 0 while there is none (kernels whose template died are the keeper's children, too)."""
+        command = ["pgrep", "--ns", str(self.process.pid), "--nslist", "pid", "-P", str(self.process.pid)]
+        found = subprocess.run([*command, f"handson-{kind}"], capture_output=True, text=True).stdout.split()
+        return int(found[0]) if found else 0
+
     def said(self) -> str:
         return (self.state / "log.txt").read_text()
 

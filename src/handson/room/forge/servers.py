@@ -78,6 +78,7 @@ class Servers:
                 **thread_limits(1),
                 provisioner.SOCKET: str(layout.KERNELS_DOOR / layout.KERNELS_SOCKET),
                 "JUPYTER_CONFIG_PATH": str(settings["config"]),
+                "JUPYTER_PATH": str(settings["config"]),  # kernels that the organiser adds
                 "JUPYTERHUB_DISABLE_USER_CONFIG": "1",
                 "JUPYTERHUB_SERVICE_PREFIX": str(settings["prefix"]),
                 "JUPYTERHUB_BASE_URL": str(settings["base_url"]),
