@@ -10,6 +10,7 @@ from jupyterhub.app import JupyterHub
 from traitlets.config import Config
 
 from handson.errors import HandsonError
+from handson.room.database import commit_without_waiting
 from handson.room.hub.beside import Beside
 from handson.room.hub.config import hub_config
 from handson.room.hub.room import Room
@@ -67,6 +68,7 @@ def launch(file: Path) -> None:
     places = Places(settings.state)
     os.chdir(places.hub)  # where JupyterHub keeps what it names without a folder
     secrets = room_secrets(places)
+    commit_without_waiting()
     app = RoomHub.instance(config=Config(hub_config(settings, secrets, places)))
     app.use(settings, secrets, places)
     RoomHub.launch_instance(argv=[])
