@@ -62,16 +62,14 @@ def test_a_server_answers_under_its_own_prefix_and_wants_to_know_who_asks(room: 
     assert room.ask(do="poll", seat=3) == {"running": True}
 
 
-def test_a_seat_that_was_forked_ahead_is_there_at_once(room: Keeping) -> None:
+def test_a_server_that_was_forked_ahead_is_the_one_that_is_taken(room: Keeping) -> None:
     wait_for(lambda: "2" in room.ask(do="status")["seats"])
     wait_for(lambda: len(room.seats.groups.pids(2, "server")) == 2)
     (waiting,) = room.seats.groups.pids(2, "server") - {room.seats.process(2, "init").pid}  # type: ignore[union-attr]
     assert room.ask(do="poll", seat=2) == {"running": False}, "it waits, and is nobody's yet"
-    began = time.monotonic()
     said = room.serve(2)
     assert said["pid"] == waiting
     assert get(room, 2, "/api")[0] == 200
-    assert time.monotonic() - began < 0.5
 
 
 def test_a_started_seat_is_the_hubs_alone_to_reach(room: Keeping) -> None:

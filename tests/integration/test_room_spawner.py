@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,17 +17,13 @@ from typing import Any
 
 import pytest
 
+from handson.kit.frontend import front_end
+from handson.room.hub.node import node
 from tests.conftest import ROOT
 from tests.room.keeping import Keeping, needs_seats
 
 needs_seats()
 pytest.importorskip("aiohttp", reason="aiohttp comes with JupyterHub: pip install 'handson[room]'")
-PROXY = shutil.which("configurable-http-proxy")
-if PROXY is None:
-    pytest.skip(
-        "no configurable-http-proxy in the PATH: npm install configurable-http-proxy@5", allow_module_level=True
-    )
-
 sys.path.insert(0, str(ROOT / "bench" / "room"))
 from attendee import Attendee  # noqa: E402
 from hosts import COMMON, OURS  # noqa: E402
@@ -44,8 +39,11 @@ class Hub:
         self.room = Keeping(hub=os.getuid(), ahead=2)
         self.folder = self.room.state / "hub"
         self.folder.mkdir()
+        proxy = self.folder / "proxy"  # the one that comes with handson
+        proxy.write_text(f'#!/bin/sh\nexec {node()} {front_end() / "room" / "proxy.mjs"} "$@"\n')
+        proxy.chmod(0o755)
         text = (COMMON + OURS + "c.Spawner.poll_interval = 1\n").format(
-            port=PORT, folder=self.folder, proxy=PROXY, state=self.room.state
+            port=PORT, folder=self.folder, proxy=proxy, state=self.room.state
         )
         (self.folder / "config.py").write_text(text)
         self.start()
