@@ -128,12 +128,21 @@ class Store:
             if self._one("SELECT count(*) FROM attendee WHERE folded = ?", folded(name)):
                 raise NameRefusedError("name_taken")
             self._refuse_where_full(door, seats, attendees, joining=True)
-            number = self._one("SELECT coalesce(max(number), 0) + 1 FROM attendee")
+            number = max(self._one("SELECT coalesce(max(number), 0) FROM attendee"), self.fact("last") or 0) + 1
             one = Attendee(number, name, door, time.time())
             connection.execute(
                 "INSERT INTO attendee VALUES (?, ?, ?, ?, ?)", (number, name, folded(name), door, one.joined)
             )
         return one
+
+    def forget(self, number: int) -> None:
+        """Remove an attendee and all they did. Their number is not given again: their come-back code is made of it."""
+        with self._change() as connection:
+            last = max(self._one("SELECT coalesce(max(number), 0) FROM attendee"), self.fact("last") or 0)
+            connection.execute("INSERT OR REPLACE INTO fact VALUES ('last', ?)", (json.dumps(last),))
+            connection.execute("DELETE FROM attendee WHERE number = ?", (number,))
+            connection.execute("DELETE FROM event WHERE number = ?", (number,))
+        self._events = self._one("SELECT count(*) FROM event")
 
     def change_door(self, number: int, door: Door, *, seats: int, attendees: int) -> None:
         """Take the other door; raises RoomFullError where no seat is left."""
