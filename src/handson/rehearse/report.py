@@ -87,10 +87,10 @@ def sentences(measured: Measured, verdict: Verdict, limits: Limits) -> list[str]
 def _by_memory(measured: Measured, verdict: Verdict, limits: Limits) -> str:
     holds = verdict.capacity
     if holds.by_memory is None:
-        return "How many seats the host's memory holds is not known: run this on the host, or name its board (--board)."
+        return "How many seats the host's memory holds is not known: run this on the host, or name its --board."
     return (
-        f"By its memory this host holds {holds.by_memory} seats: each took {size(holds.memory_per_seat)} (what the host "
-        f"used at most, less what it used before, by {measured.came()}), and {share(limits.memory_free)} stay free."
+        f"By its memory this host holds {holds.by_memory} seats: each took {size(holds.memory_per_seat)} (the most the "
+        f"host used, less what it used before, by {measured.came()}), and {share(limits.memory_free)} stay free."
     )
 
 
