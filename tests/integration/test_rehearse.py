@@ -120,7 +120,8 @@ def test_by_address_code_and_board_it_sees_as_much(room: RunningRoom, workshop: 
 def test_a_wrong_code_is_told_and_stops_nothing_else(room: RunningRoom, workshop: Path) -> None:
     status, report, _ = rehearsed(2, "--no-browser", "--state", str(room.state), "--code", "AAAAAA", workshop=workshop)
     assert status == 1
-    assert {error["kind"] for error in report["errors"]} == {"turned away"}
+    assert [error["kind"] for error in report["errors"]] == ["turned away"]
+    assert "The first one did not get in, so the others did not come." in report["sentences"]
     assert report["promises"][0] == {"key": "in", "what": "came in", "measured": "0", "limit": "2", "kept": False}
 
 

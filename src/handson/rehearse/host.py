@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import psutil
 from handson.errors import HandsonError
 from handson.rehearse.chromium import RealBrowser
 from handson.rehearse.measured import Look, Measured
+from handson.rehearse.memory import holds, limiting_group, memory
 from handson.rehearse.settings import BoardLink, Rehearsal
 
 EVERY = 1.0
@@ -99,17 +101,19 @@ class OwnMachine(Watch):
 
     async def _looks(self, first: asyncio.Future[None]) -> None:
         parts = dict(processes_of_room(self._port))
+        group = limiting_group(parts["hub"].pid) if "hub" in parts else None
+        counted = group is None or holds(group, os.getpid())
         psutil.cpu_percent()
         for process in parts.values():
             _share(process)
         while True:
             await asyncio.sleep(EVERY)
-            memory = psutil.virtual_memory()
+            seen = memory(group)
             look = Look(
                 self.measured.seconds(),
                 psutil.cpu_percent() / 100,
-                memory.total - memory.available - self._mine.memory(),
-                memory.total,
+                max(0, seen.used - (self._mine.memory() if counted else 0)),
+                seen.total,
                 shutil.disk_usage(self._folder).free,
                 _share(parts.get("hub")),
                 _share(parts.get("proxy")),

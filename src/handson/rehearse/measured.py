@@ -44,6 +44,9 @@ class Weight:
 
     pss: int
     private: int
+    processes: int = 0
+    unseen: int = 0
+    """Processes of the seat that it was not let look into; then it weighs more than that."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,8 @@ class Measured:
     hands: int = 0
     retries: int = 0
     interrupted: bool = False
+    nobody_else: bool = False
+    """Whether the first one did not get in, so that the others did not come."""
     forgotten: int = 0
     not_forgotten: list[str] = field(default_factory=list)
 

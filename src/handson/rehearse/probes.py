@@ -86,31 +86,39 @@ WEIGHT = """
 def _handson_weight():
     import json, os
     from pathlib import Path
-    def environment(pid):
-        return (Path("/proc") / str(pid) / "environ").read_bytes().split(b"\\0")
+    def environment(folder):
+        return (folder / "environ").read_bytes().split(b"\\0")
+    def user(folder):
+        lines = (folder / "status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("Uid:"))
     mine = b"JUPYTERHUB_USER=" + os.environ.get("JUPYTERHUB_USER", "").encode()
-    forked = mine not in environment(os.getpid())  # then the user is the seat's own, and shows what belongs to it
-    pss = private = count = 0
+    forked = mine not in environment(Path("/proc/self"))  # then the user is the seat's own, and shows what is its
+    pss = private = processes = unseen = 0
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
         try:
-            if forked and folder.stat().st_uid != os.getuid() or not forked and mine not in environment(folder.name):
+            if user(folder) != os.getuid() or not forked and mine not in environment(folder):
                 continue
+        except (OSError, StopIteration):
+            continue
+        try:
             lines = dict(line.split(":", 1) for line in (folder / "smaps_rollup").read_text().splitlines()[1:])
-        except (OSError, ValueError):
+        except OSError:
+            unseen += 1
             continue
         size = lambda key: int(lines[key].split()[0]) * 1024
         pss += size("Pss")
         private += size("Private_Clean") + size("Private_Dirty")
-        count += 1
-    print(json.dumps({"pss": pss, "private": private, "processes": count}))
+        processes += 1
+    print(json.dumps({"pss": pss, "private": private, "processes": processes, "unseen": unseen}))
 
 _handson_weight()
 del _handson_weight"""
-"""A cell that prints what the processes of its seat weigh, in bytes: `{"pss": …, "private": …, "processes": …}`.
+"""A cell that prints what the processes of its seat weigh, in bytes, as JSON: pss, private, processes, unseen.
 
-Private is what only they have; PSS counts what is shared by its part (proc_pid_smaps(5)).
+Private is what only they have; PSS counts what is shared by its part (proc_pid_smaps(5)). Unseen are those of the seat
+that the kernel does not let it look into.
 """
 
 CPU_SECONDS = "__import__('time').process_time()"

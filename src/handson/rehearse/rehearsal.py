@@ -39,7 +39,9 @@ class Class:
     async def run(self) -> None:
         """The whole rehearsal, but for being forgotten."""
         self.measured.stage = "one alone"
-        await self._one_alone(self.people[0])
+        if not await self._one_alone(self.people[0]):
+            self.measured.nobody_else = True
+            return
         self.measured.stage = "joining"
         begun = self.measured.seconds()
         rush = arrivals(self.plan.seed, self.plan.attendees - 1, self.plan.rush_seconds / self.plan.pace)
@@ -54,15 +56,17 @@ class Class:
             joined.cancel()
         await self._all_train()
 
-    async def _one_alone(self, first: Attendee) -> None:
-        """What this room gives to somebody who is alone in it, to hold the class's figures against."""
-        await self._try(first, first.join)
+    async def _one_alone(self, first: Attendee) -> bool:
+        """What this room gives to somebody who is alone in it, to hold the class's figures against; False: nothing."""
+        if not await self._try(first, first.join):
+            return False
         if self.real:
             await self._real(self.real, self.real.join(self.plan))
             self.measured.browser_joined = self.real.joined
             for one in self.people[1:]:
                 one.wanted = self.real.files
         await self._try(first, lambda: self._measure_alone(first))
+        return True
 
     async def _measure_alone(self, first: Attendee) -> None:
         told = await first.alone(best(BEST_SECONDS))
@@ -105,6 +109,8 @@ class Class:
                 return True
             except TroubleError as trouble:
                 self.measured.trouble(one.name, trouble.kind, trouble.what)
+                if trouble.kind == "turned away":  # a person would ask the presenter
+                    return False
             if attempt + 1 < _TRIES:
                 await asyncio.sleep(2.0)
                 try:
@@ -130,7 +136,7 @@ class Class:
         for one in there:
             try:
                 told = await one.own_cell(WEIGHT)
-                self.measured.weights.append(Weight(told["pss"], told["private"]))
+                self.measured.weights.append(Weight(**told))
             except TroubleError as trouble:
                 self.measured.trouble(one.name, trouble.kind, trouble.what)
 

@@ -38,8 +38,8 @@ def lines(measured: Measured, verdict: Verdict) -> list[Line]:
         Line("one-line cell while others train: median, p95", _two(measured.small)),
         Line("training together", _rate(throughput(measured.trainings), len(measured.trainings))),
         Line("training, best possible", _rate(throughput(measured.best), measured.cores or 0)),
-        Line("a seat's private memory, median", size(quantile([float(one.private) for one in measured.weights], 0.5))),
-        Line("a seat's memory (PSS), median", size(quantile([float(one.pss) for one in measured.weights], 0.5))),
+        Line("a seat's private memory, median", _weight(measured, [one.private for one in measured.weights])),
+        Line("a seat's memory (PSS), median", _weight(measured, [one.pss for one in measured.weights])),
         Line("the host's memory for each seat", size(verdict.capacity.memory_per_seat)),
         Line("the host's memory, at most", size(max((float(look.memory_used) for look in looks), default=None))),
         Line(
@@ -55,6 +55,12 @@ def lines(measured: Measured, verdict: Verdict) -> list[Line]:
     if measured.own_cpu is not None:
         found.append(Line("the rehearsal itself, of a core", f"{measured.own_cpu * 100:.0f} %"))
     return found
+
+
+def _weight(measured: Measured, values: list[int]) -> str:
+    least = "at least " if any(one.unseen for one in measured.weights) else ""
+    count = quantile([float(one.processes) for one in measured.weights], 0.5)
+    return f"{least}{size(quantile(values, 0.5))}" + (f" ({count:.0f} processes)" if count else "")
 
 
 def _two(values: list[float]) -> str:
@@ -77,6 +83,8 @@ def sentences(measured: Measured, verdict: Verdict, limits: Limits) -> list[str]
         told.append(f"{measured.cut_short} trainings were ended by their clock.")
     if missing := unseen(verdict):
         told.append(f"Not seen, and so not judged: {', '.join(missing)}.")
+    if measured.nobody_else:
+        told.append("The first one did not get in, so the others did not come.")
     if measured.interrupted:
         told.append("It was interrupted: this is what was seen until then.")
     if measured.not_forgotten:
