@@ -56,6 +56,8 @@ class Attendee:
         self.wanted: tuple[str, ...] = ()
         self._lesson_page = ""
         self._come_back_code = ""
+        self._may_be_in = False
+        """Whether the join form was sent, and not refused."""
         self._kernels: list[Kernel] = []
         self._background: list[asyncio.Task[None]] = []
 
@@ -70,7 +72,12 @@ class Attendee:
         self.browser.address = _origin(form.action)
         begun = time.monotonic()
         fields = {**form.fields, "code": self._plan.code, "name": self.name, "door": "seat"}
-        await self._through_the_queue(form.action, fields)
+        self._may_be_in = True
+        try:
+            await self._through_the_queue(form.action, fields)
+        except TroubleError as trouble:
+            self._may_be_in = trouble.kind != "turned away"
+            raise
         self._measured.joins.append(time.monotonic() - begun)
         self._measured.inside += 1
         if not self._come_back_code:  # there was no queue, and so no page that showed it
@@ -141,6 +148,11 @@ class Attendee:
 
     async def leave(self) -> None:
         """Close the window; the seat and its kernels go on."""
+        await self.hang_up()
+        await self.browser.close()
+
+    async def hang_up(self) -> None:
+        """Close all lines, and keep the cookies."""
         if self._background:
             self._measured.inside -= 1
         for task in self._background:
@@ -150,7 +162,6 @@ class Attendee:
         for kernel in self._kernels:
             await kernel.close()
         self._kernels, self.kernel = [], None
-        await self.browser.close()
 
     async def start_over(self) -> None:
         """After an error: a new window, and back to the seat, if there is one yet."""
@@ -158,27 +169,31 @@ class Attendee:
         if self._come_back_code:
             await self.come_back()
 
-    async def forget(self) -> bool:
-        """Leave for good: the seat, its files and its name go. Whether the room knew how to."""
+    async def forget(self) -> bool | None:
+        """Leave for good: the seat, its files and its name go. Whether that came about; None for one who never came."""
+        if not self._may_be_in:
+            return None
         try:
-            if not self.browser.cookie("jupyterhub-hub-login", "/hub/"):
-                if not self._come_back_code:
-                    return not self.base
-                _, page = await self.browser.page("GET", "/hub/join")
-                form = page.form_with("come_back")
-                assert form is not None
-                await self.browser.page("POST", form.action, data={**form.fields, "come_back": self._come_back_code})
-            _, page = await self.browser.page("GET", "/hub/me")
-            form = page.form_with("forget")
-            if form is None:
-                return False
-            address, _ = await self.browser.page("POST", form.action, data=form.fields)
-            return urlsplit(address).path == "/hub/join"
+            return await self._forget()
         except TroubleError as trouble:
             self._measured.trouble(self.name, trouble.kind, f"to be forgotten: {trouble.what}")
             return False
         finally:
             await self.browser.close()
+
+    async def _forget(self) -> bool:
+        if not self.browser.cookie("jupyterhub-hub-login", "/hub/"):
+            _, page = await self.browser.page("GET", "/hub/join")
+            form = page.form_with("come_back")
+            if form is None or not self._come_back_code:
+                return False
+            await self.browser.page("POST", form.action, data={**form.fields, "come_back": self._come_back_code})
+        _, page = await self.browser.page("GET", "/hub/me")
+        form = page.form_with("forget")
+        if form is None:
+            return False
+        address, _ = await self.browser.page("POST", form.action, data=form.fields)
+        return urlsplit(address).path == "/hub/join"
 
     # What JupyterLab does by itself
 

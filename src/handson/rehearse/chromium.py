@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -37,6 +38,9 @@ class RealBrowser:
         self.seconds: list[float] = []
         """From asking for the lesson to all of it drawn and the kernel ready: alone, then in the rush."""
         self._stack = ExitStack()
+        self._steps = threading.Lock()
+        """The driver does one step at a time; a step goes on in its thread when who waited for it was cancelled."""
+        self._given_up = threading.Event()
         self._driver: Any = None
         self._plan: Rehearsal | None = None
         self._lesson = ""
@@ -63,8 +67,17 @@ class RealBrowser:
         """In the rush: the lesson once more, everything fetched anew, all its cells run; what came of it."""
         return await self._told(self._attend)
 
-    async def forget(self) -> bool:
-        """Leave for good; whether the room knew how to."""
+    async def hang_up(self) -> None:
+        """Give up what it is at, if that still goes on."""
+        self._given_up.set()
+        await asyncio.to_thread(self._steps.acquire)
+        self._steps.release()
+        self._given_up.clear()
+
+    async def forget(self) -> bool | None:
+        """Leave for good. Whether that came about; None where it never got in."""
+        if not self.joined:
+            return None
         try:
             return await asyncio.to_thread(self._forget)
         except Exception:  # the driver's; it is told as not forgotten
@@ -72,11 +85,16 @@ class RealBrowser:
 
     async def close(self) -> None:
         """End it."""
+        await self.hang_up()
         await asyncio.to_thread(self._stack.close)
 
     async def _told(self, step: Callable[..., str], *arguments: Any) -> str:
+        def alone() -> str:
+            with self._steps:
+                return step(*arguments)
+
         try:
-            return await asyncio.to_thread(step, *arguments)
+            return await asyncio.to_thread(alone)
         except Exception as error:
             raise BrowserError(_first_line(error)) from None
 
@@ -88,8 +106,11 @@ class RealBrowser:
             doors[0].click()
         begun = time.monotonic()
         self._find("#join button").click()
-        self._until(lambda: urlsplit(self._driver.current_url).path.startswith("/user/"), "the seat")
+        self._until(lambda: self._path() != "/hub/join" or self._all("#wrong"), "an answer to the join form")
+        if self._path() == "/hub/join":
+            raise BrowserError(self._find("#wrong").text)
         self.joined = True
+        self._until(lambda: self._path().startswith("/user/"), "the seat")
         self._drawn(begun)
         address = urlsplit(self._driver.current_url)
         self._lesson = self._driver.current_url
@@ -149,8 +170,11 @@ class RealBrowser:
         if not form:
             return False
         self._driver.execute_script("arguments[0].submit()", form[0])
-        self._until(lambda: urlsplit(self._driver.current_url).path == "/hub/join", "the join page")
+        self._until(lambda: self._path() == "/hub/join", "the join page")
         return True
+
+    def _path(self) -> str:
+        return urlsplit(str(self._driver.current_url)).path
 
     def _all(self, css: str) -> list[Any]:
         return list(self._driver.find_elements("css selector", css))
@@ -163,6 +187,8 @@ class RealBrowser:
 
         end = time.monotonic() + patience
         while True:
+            if self._given_up.is_set():
+                raise BrowserError(f"it was ended while it waited for {awaited}")
             try:
                 if value := condition():
                     return value

@@ -20,6 +20,8 @@ from handson.rehearse.settings import Rehearsal
 See = Callable[[Measured], None]
 BEST_SECONDS = 5.0
 _TRIES = 3
+_LEAVING = 8
+"""Who leave at the same time."""
 _SMALL_EVERY, _SMALL_ALONE, _SETTLE = 0.25, 20, 2.0
 
 
@@ -164,19 +166,19 @@ class Class:
     async def end(self) -> None:
         """All leave for good."""
         self.measured.stage = "leaving"
-        for one in self.people:
-            await one.leave()
-        self.measured.stage = "being forgotten"
-        for one in self.people:
-            if await one.forget():
+        turns = asyncio.Semaphore(_LEAVING)
+
+        async def leave(one: Attendee | RealBrowser) -> None:
+            async with turns:
+                await one.hang_up()
+                gone = await one.forget()
+            if gone:
                 self.measured.forgotten += 1
-            else:
+            elif gone is False:
                 self.measured.not_forgotten.append(one.name)
-        if self.real and self.real.joined:
-            if await self.real.forget():
-                self.measured.forgotten += 1
-            else:
-                self.measured.not_forgotten.append(self.real.name)
+
+        everybody: list[Attendee | RealBrowser] = [*self.people, *([self.real] if self.real else [])]
+        await _all([leave(one) for one in everybody])
 
 
 async def rehearse(
