@@ -27,6 +27,8 @@ NO_END = aiohttp.ClientTimeout(total=None, sock_read=60)
 NO_END = aiohttp.ClientTimeout(total=None, sock_read=60)
 """Of a stream: it goes on as long as something comes now and then."""
 QUEUE_PATIENCE = 300.0
+_REFUSALS = (400, 403, 409, 429)
+"""With these the join page comes again, and says why."""
 AUTOSAVE = 10.0
 """Seconds, as a room sets JupyterLab's."""
 POLL = 10.0
@@ -95,7 +97,7 @@ class Attendee:
         self._measured.returns += 1
 
     async def _through_the_queue(self, action: str, fields: dict[str, str]) -> None:
-        address, page = await self.browser.page("POST", action, data=fields)
+        address, page = await self.browser.page("POST", action, data=fields, expect=_REFUSALS)
         path = urlsplit(address).path
         if path == "/hub/join":
             why = page.text_by_id.get("wrong", "").strip() or "the join page was shown again"
