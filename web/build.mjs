@@ -63,7 +63,7 @@ const proxyChanges = {
   },
 };
 
-/** What a room serves and runs: the scripts of its pages, what a seat's Jupyter finds by JUPYTER_PATH and JUPYTER_CONFIG_PATH, the proxy with what it says where nobody answers. */
+/** What a room serves and runs: the scripts of its pages, what a seat's Jupyter finds by JUPYTER_CONFIG_PATH, the proxy with what it says where nobody answers. */
 async function buildRoom(look) {
   const to = join(DIST, "room");
   mkdirSync(join(to, "error"), { recursive: true });
@@ -79,7 +79,8 @@ async function buildRoom(look) {
   writeFileSync(join(to, "room.css"), look + style);
   for (const name of ["join", "wait", "me", "board", "bar"]) writeFileSync(join(to, `${name}.js`), (await bundled(`src/room/${name}.ts`)).script);
   cpSync("src/room/jupyter", join(to, "jupyter"), { recursive: true });
-  const extension = join(to, "jupyter", "labextensions", "@handson", "room", "static");
+  cpSync("src/room/labextensions", join(to, "labextensions"), { recursive: true });
+  const extension = join(to, "labextensions", "@handson", "room", "static");
   mkdirSync(extension);
   writeFileSync(join(extension, "remoteEntry.js"), (await bundled("src/room/lab.ts")).script);
 }

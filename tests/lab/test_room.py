@@ -41,7 +41,7 @@ def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict
     place = tmp_path / "hub.sock"
     with _Hub(str(place), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv("HANDSON_ROOM", "1")
+        monkeypatch.setenv("JUPYTERHUB_ROOM", "1")
         monkeypatch.setenv("JUPYTERHUB_API_URL", f"http+unix://{quote(str(place), safe='')}/hub/api")
         monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "secret")
         monkeypatch.setenv("JPY_SESSION_NAME", NOTEBOOK)
@@ -86,7 +86,9 @@ def _named(function: Any) -> Any:
     return function
 
 
-@pytest.mark.parametrize("missing", ["HANDSON_ROOM", "JUPYTERHUB_API_URL", "JUPYTERHUB_API_TOKEN", "JPY_SESSION_NAME"])
+@pytest.mark.parametrize(
+    "missing", ["JUPYTERHUB_ROOM", "JUPYTERHUB_API_URL", "JUPYTERHUB_API_TOKEN", "JPY_SESSION_NAME"]
+)
 def test_anywhere_else_nobody_is_told_anything(
     heard: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:

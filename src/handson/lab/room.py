@@ -27,7 +27,7 @@ _of_process = 0
 
 def in_room() -> bool:
     """Whether this Python is a kernel of a seat: the room's mark, the hub's address and the seat's token are there."""
-    return all(os.environ.get(name) for name in ("HANDSON_ROOM", "JUPYTERHUB_API_URL", "JUPYTERHUB_API_TOKEN"))
+    return all(os.environ.get(name) for name in ("JUPYTERHUB_ROOM", "JUPYTERHUB_API_URL", "JUPYTERHUB_API_TOKEN"))
 
 
 def lesson_here() -> str:

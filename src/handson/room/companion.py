@@ -22,9 +22,12 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from handson.errors import HandsonError
+from handson.lab.places import cache_dir
 from handson.lessons.given import give
 from handson.room.takehome import packed
 
+ROOM = "JUPYTERHUB_ROOM"
+"""The variable by which a seat knows that the hub behind it is a room's."""
 BIGGEST = 10_000
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 
@@ -34,15 +37,10 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 
 def _load_jupyter_server_extension(app: Any) -> None:
-    """Give the lessons and follow the room; in a server that is in no room, do nothing."""
-    if not (os.environ.get("JUPYTERHUB_API_URL") and os.environ.get("HANDSON_ROOM")):
-        return
-    folder = Path(app.root_dir)
-    try:
-        receive_lessons(folder, hub_get("/room/lessons"))
-    except (OSError, HandsonError, ValueError, http.client.HTTPException) as error:
-        app.log.error("The lessons could not be given at the start: %s", error)
-    follower = Follower(folder, app.log)
+    """Stand ready. What needs the token begins with the loop: a seat may be forked before it is known."""
+    if not os.environ.get("JUPYTERHUB_SERVICE_PREFIX"):
+        return  # a server that is in no room
+    follower = Follower(Path(app.root_dir), app.log)
     settings = app.web_app.settings
     settings["handson_room"] = follower
     base = settings["base_url"].rstrip("/")
@@ -54,13 +52,22 @@ def _load_jupyter_server_extension(app: Any) -> None:
             (rf"{base}/handson/room/(take-home|work)\.zip", _TakeHome),
         ],
     )
-    app.io_loop.add_callback(follower.follow)
+    app.io_loop.add_callback(follower.begin)
 
 
 def receive_lessons(folder: Path, answer: bytes) -> None:
     """Put what the hub gave into the seat's folder; edits stay. Raises HandsonError where it cannot be written."""
     content = json.loads(answer)
     give(folder, content["notebooks"], content["index"])
+    _use_cache(Path(content["cache"]))
+
+
+def _use_cache(cache: Path) -> None:
+    """Have the lessons find what the organiser fetched: a link to it, where this seat's own cache would be."""
+    own = cache_dir()
+    if cache != own and cache.is_dir() and not own.exists() and not own.is_symlink():
+        own.parent.mkdir(parents=True, exist_ok=True)
+        own.symlink_to(cache)
 
 
 def hub_get(path: str, patience: float = 20.0) -> bytes:
@@ -95,10 +102,20 @@ class Follower:
     """Listens to the hub as long as the server runs, and passes on what it said last."""
 
     def __init__(self, folder: Path, log: Any) -> None:
-        self._folder, self._log = folder, log
+        self.folder, self._log = folder, log
         self._changed = asyncio.Condition()
         self._lessons: int | None = None
         self.last = ""
+
+    async def begin(self) -> None:
+        """Give the lessons, before anybody is answered, and follow the room; nothing where this is none (ROOM)."""
+        if not (os.environ.get(ROOM) and os.environ.get("JUPYTERHUB_API_URL")):
+            return
+        try:
+            receive_lessons(self.folder, hub_get("/room/lessons"))
+        except (OSError, HandsonError, ValueError, http.client.HTTPException) as error:
+            self._log.error("The lessons could not be given at the start: %s", error)
+        await self.follow()
 
     async def follow(self) -> None:
         """For ever: the hub may go and come back."""
@@ -128,7 +145,7 @@ class Follower:
         lessons = int(json.loads(data).get("lessons", 0))
         if self._lessons is not None and lessons != self._lessons:
             answer = await fetch(_hub("lessons"), headers=_token())
-            await asyncio.get_running_loop().run_in_executor(None, receive_lessons, self._folder, await answer.read())
+            await asyncio.get_running_loop().run_in_executor(None, receive_lessons, self.folder, await answer.read())
         self._lessons = lessons
         async with self._changed:
             self.last = data
@@ -186,15 +203,11 @@ class _TakeHome(JupyterHandler):
 
     @web.authenticated
     async def get(self, which: str) -> None:
-        root = (
-            Path(self.settings["serverapp"].root_dir)
-            if "serverapp" in self.settings
-            else Path(self.settings["server_root_dir"]).expanduser()
-        )
+        follower: Follower = self.settings["handson_room"]
         name = f"handson-{os.environ.get('JUPYTERHUB_USER', 'seat')}.zip"
         self.set_header("Content-Type", "application/zip")
         self.set_header("Content-Disposition", f'attachment; filename="{name}"')
-        file = await asyncio.get_running_loop().run_in_executor(None, packed, root, which == "take-home")
+        file = await asyncio.get_running_loop().run_in_executor(None, packed, follower.folder, which == "take-home")
         try:
             with file:
                 while part := file.read(1 << 18):

@@ -63,6 +63,7 @@ class View {
   private readonly spoken = h("p", { class: "spoken", "aria-live": "polite" });
   private readonly lessons = h("select", { id: "lesson" });
   private readonly wall = h("section", { class: "wall", "aria-label": TEXTS.screen });
+  private readonly desk = h("section", { class: "board-main", "aria-label": TEXTS.board });
   private readonly qr = h("img", { alt: "", class: "qr" });
   private readonly wallText = h("div", { class: "wall-text" });
   private readonly table: Table;
@@ -94,13 +95,13 @@ class View {
     this.wall.append(this.qr, this.wallText);
     root.replaceChildren(
       h("header", { class: "board-head" }, this.title, toWall),
-      this.wall,
-      h(
-        "main", { class: "board-main" }, this.lost, this.full, this.facts,
-        h("div", { class: "row" }, this.clock, this.clockButton),
-        h("div", { class: "acts" }, say, send, h("div", { class: "row" }, push, exported)),
-        this.told, h("div", { class: "row" }, this.current, this.takeBack), this.spoken, this.table.element,
-      ),
+      h("main", {}, this.wall, this.desk),
+    );
+    this.desk.append(
+      this.lost, this.full, this.facts,
+      h("div", { class: "row" }, this.clock, this.clockButton),
+      h("div", { class: "acts" }, say, send, h("div", { class: "row" }, push, exported)),
+      this.told, h("div", { class: "row" }, this.current, this.takeBack), this.spoken, this.table.element,
     );
     addEventListener("hashchange", () => this.arrange());
     this.arrange();
@@ -114,7 +115,7 @@ class View {
     const wall = location.hash === "#/wall";
     document.body.classList.toggle("on-wall", wall);
     this.wall.hidden = !wall;
-    root.querySelector<HTMLElement>("main")!.hidden = wall;
+    this.desk.hidden = wall;
     const button = root.querySelector<HTMLElement>(".board-head button")!;
     button.setAttribute("aria-pressed", String(wall));
     button.textContent = wall ? TEXTS.board : TEXTS.screen;

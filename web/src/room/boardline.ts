@@ -29,6 +29,23 @@ export function parsed(text: string, heard: (kind: string, data: string) => void
   return rest;
 }
 
+// A browser opens six lines to one address for all its tabs: one that nobody looks at gives its own back.
+const seen = () => new Promise<void>((resolve) => {
+  const look = () => {
+    if (document.hidden) return;
+    document.removeEventListener("visibilitychange", look);
+    resolve();
+  };
+  document.addEventListener("visibilitychange", look);
+  look();
+});
+
+function whileSeen(): AbortSignal {
+  const ends = new AbortController();
+  document.addEventListener("visibilitychange", () => ends.abort(), { once: true });
+  return ends.signal;
+}
+
 export class BoardLine {
   constructor(private readonly phrase: string) {}
 
@@ -40,16 +57,17 @@ export class BoardLine {
     void (async () => {
       for (;;) {
         try {
-          const answer = await fetch("/api/stream", { headers: this.headers });
+          await seen();
+          const answer = await fetch("/api/stream", { headers: this.headers, signal: whileSeen() });
           if (answer.status === 401 || answer.status === 429) {
             to.refused(answer.status);
             return;
           }
           if (answer.ok) await this.read(answer.body!, to);
         } catch {
-          // not there for now
+          if (document.hidden) continue;
         }
-        to.lost(true);
+        to.lost(true); // not there for now
         await new Promise((resolve) => setTimeout(resolve, PAUSE));
       }
     })();

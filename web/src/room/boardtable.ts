@@ -62,7 +62,7 @@ export class Table {
     put(cells.number, String(one.number));
     put(cells.name.querySelector<HTMLElement>(".person")!, one.name);
     const up = one.hand_since !== null;
-    put(drawn.hand, up ? `✋ ${TEXTS.handUp(TEXTS.since(now - one.hand_since!))}` : "");
+    put(drawn.hand, up ? TEXTS.handUp(TEXTS.since(now - one.hand_since!)) : "");
     drawn.hand.hidden = drawn.lower.hidden = !up;
     drawn.lower.setAttribute("aria-label", TEXTS.lowerFor(one.name));
     drawn.row.classList.toggle("hand-up", up);

@@ -4,8 +4,7 @@ import { mountStrip } from "./strip";
 interface Widget { context?: { path?: string } }
 interface Lab {
   commands: { execute(command: string, args: Record<string, unknown>): Promise<unknown> };
-  shell: { currentWidget?: Widget | null; currentChanged?: { connect(slot: (sender: unknown, change: { newValue: Widget | null }) => void): void } };
-  restored: Promise<unknown>;
+  shell: { currentChanged?: { connect(slot: (sender: unknown, change: { newValue: Widget | null }) => void): void } };
 }
 
 const settings = () => JSON.parse(document.querySelector("#jupyter-config-data")?.textContent ?? "{}") as { baseUrl?: string };
@@ -16,17 +15,17 @@ function activate(lab: Lab): void {
   const xsrf = cookie("_xsrf");
   const line = { stream: `${base}stream?_xsrf=${encodeURIComponent(xsrf)}`, hand: `${base}hand`, xsrf };
   let told = "";
-  const tell = (widget: Widget | null | undefined) => {
-    const lesson = /(?:^|\/)\d\d_([a-z][a-z0-9_]*)(?:\.new-[0-9a-f]+)?\.ipynb$/.exec(widget?.context?.path ?? "")?.[1];
+  const tell = (path: string) => {
+    const lesson = /(?:^|\/)\d\d_([a-z][a-z0-9_]*)(?:\.new-[0-9a-f]+)?\.ipynb$/.exec(path)?.[1];
     if (!lesson || lesson === told) return;
     told = lesson;
-    void fetch(`${base}report`, {
+    fetch(`${base}report`, {
       method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/json", "X-XSRFToken": xsrf },
       body: JSON.stringify({ kind: "opened", lesson }),
-    }).catch(() => (told = ""));
+    }).then((answer) => (told = answer.ok ? told : ""), () => (told = "")); // told with the next change, then
   };
-  lab.shell.currentChanged?.connect((_, { newValue }) => tell(newValue));
-  void lab.restored.then(() => tell(lab.shell.currentWidget));
+  tell(decodeURIComponent(location.pathname)); // JupyterLab calls a notebook current only once somebody has been in it
+  lab.shell.currentChanged?.connect((_, { newValue }) => tell(newValue?.context?.path ?? ""));
   mountStrip(line, (_, path) => void lab.commands.execute("docmanager:open", { path }));
 }
 

@@ -5,7 +5,7 @@ import { drawSaid, isDismissed, rememberDismissed } from "./said";
 import { TEXTS } from "./texts";
 
 const STYLE = `
-:host { all: initial; position: fixed; z-index: 2147483000; inset: auto auto 12px 12px; max-width: min(520px, calc(100vw - 24px)); font: 500 15px/1.4 system-ui, sans-serif; color-scheme: light dark; }
+:host { all: initial; position: fixed; z-index: 2147483000; inset: auto auto 34px 12px; max-width: min(520px, calc(100vw - 24px)); font: 500 15px/1.4 system-ui, sans-serif; color-scheme: light dark; }
 * { box-sizing: border-box; }
 .strip { display: grid; gap: 8px; justify-items: start; }
 button, a { display: inline-flex; align-items: center; min-height: 36px; padding: 5px 14px; border: 1px solid #8a93a0; border-radius: 18px; background: #ffffff; color: #1b1f24; font: inherit; text-decoration: none; cursor: pointer; }
@@ -28,14 +28,14 @@ export function mountStrip(line: Line, open: (lesson: string, path: string) => v
   const host = h("div", { id: "handson-room", role: "region", "aria-label": TEXTS.yourPlace });
   const root = host.attachShadow({ mode: "open" });
   const box = h("div", { class: "said", role: "status", hidden: true });
-  const hand = h("button", { type: "button", "aria-pressed": "false" }, `✋ ${TEXTS.raise}`);
-  const me = h("a", { href: "/hub/me", target: "_blank", rel: "noopener", "aria-label": TEXTS.yourPlace, hidden: true });
+  const hand = h("button", { type: "button", "aria-pressed": "false" }, TEXTS.raise);
+  const me = h("a", { href: "/hub/me", target: "_blank", rel: "noopener", title: TEXTS.yourPlace, hidden: true });
   root.append(h("style", {}, STYLE), h("div", { class: "strip" }, box, h("div", { class: "row" }, hand, me)));
   document.body.append(host);
 
   const drawHand = (raised: boolean) => {
     hand.setAttribute("aria-pressed", String(raised));
-    hand.textContent = `✋ ${raised ? TEXTS.lower : TEXTS.raise}`;
+    hand.textContent = raised ? TEXTS.lower : TEXTS.raise;
   };
   hand.addEventListener("click", async () => {
     const raised = hand.getAttribute("aria-pressed") !== "true";

@@ -30,6 +30,8 @@ LESSON_POLICY = (
 )
 """Of the lesson page, where a learner's own program runs in their own browser: nothing from elsewhere, no frames."""
 
+ROOM = "JUPYTERHUB_ROOM"
+"""Tells a seat that its hub is a room's (see `companion`, `lab.room`)."""
 SUPERVISOR = "supervisor"
 
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "HANDSON_CACHE", "HANDSON_WORKSHOP", "PYTHONPATH")
@@ -60,6 +62,7 @@ def hub_config(settings: RoomSettings, secrets: Secrets, places: Places) -> dict
             "cookie_max_age_days": 30,
             "authenticator_class": "handson.room.hub.authenticator.RoomAuthenticator",
             "spawner_class": settings.spawner_class,
+            "proxy_class": "handson.room.hub.proxy.RoomProxy",
             "template_paths": [str(TEMPLATES)],
             "tornado_settings": {
                 "headers": {**HEADERS, "Content-Security-Policy": PAGE_POLICY},
@@ -96,24 +99,20 @@ def hub_config(settings: RoomSettings, secrets: Secrets, places: Places) -> dict
             "poll_interval": 10,
             "consecutive_failure_limit": 0,
             "default_url": "/lab",
-            "environment": seat_environment(settings),
+            "environment": seat_environment(places),
         },
         **({spawner_name: settings.spawner} if settings.spawner else {}),
     }
 
 
-def seat_environment(settings: RoomSettings) -> dict[str, str]:
-    """What a seat's server and its kernels find in their environment beside what JupyterHub tells them.
+def seat_environment(places: Places) -> dict[str, str]:
+    """What a seat's server and its kernels find in their environment beside what JupyterHub tells them."""
+    return {ROOM: "1", "JUPYTER_CONFIG_PATH": str(places.jupyter), "JUPYTER_PREFER_ENV_PATH": "1"}
 
-    The folder `jupyter` of the front end holds the companion's and the strip's registration and JupyterLab's settings.
-    """
-    jupyter = str(settings.front_end / "jupyter")
-    return {
-        "HANDSON_ROOM": "1",
-        "JUPYTER_PATH": jupyter,
-        "JUPYTER_CONFIG_PATH": jupyter,
-        "JUPYTER_PREFER_ENV_PATH": "1",
-    }
+
+def server_config(settings: RoomSettings) -> dict[str, Any]:
+    """What goes into a seat's `jupyter_server_config.json`: where JupyterLab finds the strip."""
+    return {"LabApp": {"extra_labextensions_path": [str(settings.front_end / "labextensions")]}}
 
 
 def proxy_command(settings: RoomSettings, places: Places) -> list[str]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from handson.errors import HandsonError
-from handson.room.hub.config import files_command, hub_command, part_environment, proxy_command
+from handson.room.hub.config import files_command, hub_command, part_environment, proxy_command, server_config
 from handson.room.hub.settings import Identity, RoomSettings
 from handson.room.hub.state import Places, Secrets, make_places, room_secrets, write_private
 from handson.room.supervisor import Part, Say, Supervisor, run_until_told
@@ -42,8 +43,18 @@ def hold(
         if settings.tls:
             write_private(places.board_certificate, settings.tls.certificate.read_text(encoding="ascii"))
             write_private(places.board_key, settings.tls.key.read_text(encoding="ascii"))
+        show_to_seats(settings, places)
         own = parts(settings, places, secrets, dict(os.environ))
         run_until_told(Supervisor([*more, *own], say), lambda: ready(places, secrets))
+
+
+def show_to_seats(settings: RoomSettings, places: Places) -> None:
+    """Put what a seat's Jupyter reads where seats see it: the companion's registration, JupyterLab's settings."""
+    shutil.copytree(settings.front_end / "jupyter", places.jupyter, dirs_exist_ok=True)
+    content = json.dumps(server_config(settings), indent=1)
+    (places.jupyter / "jupyter_server_config.json").write_text(content, encoding="utf-8")
+    for path in (places.jupyter, *places.jupyter.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def parts(settings: RoomSettings, places: Places, secrets: Secrets, environment: dict[str, str]) -> list[Part]:

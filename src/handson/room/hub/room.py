@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import psutil
 
 from handson.assets import index_for
+from handson.lab.places import cache_dir
 from handson.lessons.catalog import Catalog, read_catalog
 from handson.lessons.source import Lesson
 from handson.lessons.workspace import notebook_path, notebooks
@@ -141,9 +142,13 @@ class Room:
         return set(self.catalog.by_name)
 
     def given_lessons(self) -> bytes:
-        """What a seat's folder is made of, as JSON: notebooks by path, and the index of assets."""
+        """What a seat's folder is made of, as JSON: notebooks by path, the index of assets, where these are."""
         if self._given is None:
-            given = {"notebooks": notebooks(self.catalog.lessons), "index": index_for(self.catalog.manifest)}
+            given = {
+                "notebooks": notebooks(self.catalog.lessons),
+                "index": index_for(self.catalog.manifest),
+                "cache": str(cache_dir()),
+            }
             self._given = json.dumps(given).encode()
         return self._given
 

@@ -1,7 +1,9 @@
 """The room's folder: what must be there again after a crash, who may read it, and its removal.
 
 hub/      the hub's own (mode 0700): its database, the room's database, secrets.json
-run/      sockets between hub and proxy (mode 0710, their group), short-lived
+proxy/    sockets of the proxy and of the lesson page's files (mode 0710, their group)
+doors/hub the hub's socket: seats have this folder mounted
+shown/    what seats may read: JupyterLab's settings, the companion's registration
 logs/     what each part said
 tls/      the certificate that the proxy shows, and its key
 ca/       a CA of the room's own, where one was made
@@ -54,8 +56,18 @@ class Places:
 
     @property
     def run(self) -> Path:
-        """Where the sockets are."""
-        return self.folder / "run"
+        """Where the proxy's sockets are."""
+        return self.folder / "proxy"
+
+    @property
+    def door(self) -> Path:
+        """Where the hub answers; seats have this folder mounted."""
+        return self.folder / "doors" / "hub"
+
+    @property
+    def jupyter(self) -> Path:
+        """What a seat's server finds by JUPYTER_CONFIG_PATH; seats may read it."""
+        return self.folder / "shown" / "jupyter"
 
     @property
     def logs(self) -> Path:
@@ -95,17 +107,17 @@ class Places:
     @property
     def hub_socket(self) -> Path:
         """Where the hub answers: to the proxy, and to seats that it is mounted into."""
-        return self.run / "hub.sock"
+        return self.door / "hub.sock"
 
     @property
     def proxy_socket(self) -> Path:
         """Where the proxy's API answers, to the hub."""
-        return self.run / "proxy" / "api.sock"
+        return self.run / "api.sock"
 
     @property
     def files_socket(self) -> Path:
         """Where the lesson page's files are served, to the proxy."""
-        return self.run / "proxy" / "files.sock"
+        return self.run / "files.sock"
 
     @property
     def board_certificate(self) -> Path:
@@ -139,8 +151,10 @@ def make_places(
         for path, identity, mode in (
             (folder, None, 0o711 if hub else 0o700),
             (places.hub, hub, 0o700),
-            (places.run, hub, 0o710),
-            (places.run / "proxy", proxy, 0o710),
+            (places.door.parent, None, 0o711),
+            (places.door, hub, 0o755),
+            (places.jupyter.parent, None, 0o755),
+            (places.run, proxy, 0o710),
             (places.logs, None, 0o700),
             (places.tls, proxy, 0o700),
             (places.ca, None, 0o700),

@@ -1,0 +1,280 @@
+"""A room as an attendee and a presenter meet it: in a browser, by keyboard, on a phone and a projector, through both doors."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handson.kit.frontend import CHECKOUT
+from handson.kit.site import Site
+from tests.integration import browser
+from tests.integration.browser import NotebookPage, chromium
+from tests.integration.room import RunningRoom, running_room
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(280)]
+
+PHONE, LAPTOP, PROJECTOR = (375, 760), (1280, 800), (1920, 1080)
+HOSTILE = "<img src=x onerror='document.title=1'>"
+
+
+def wait_until(condition: Callable[[], Any], awaited: str, seen: Any = "") -> Any:
+    return browser.wait_until(condition, awaited, patience=60, seen=seen)
+
+
+@dataclass
+class Class:
+    """A room with both doors, and one browser in it: a tab for each attendee or presenter."""
+
+    room: RunningRoom
+    driver: Any
+
+    def tab(self, address: str) -> str:
+        """A new tab at `address`; its handle."""
+        self.driver.switch_to.new_window("tab")
+        self.driver.get(address)
+        return str(self.driver.current_window_handle)
+
+    def to(self, handle: str) -> None:
+        self.driver.switch_to.window(handle)
+
+    def one(self, css: str) -> Any:
+        return wait_until(lambda: self.driver.find_elements("css selector", css), css, seen=self.text)[0]
+
+    def text(self, css: str = "body") -> str:
+        found = self.driver.find_elements("css selector", css)
+        return found[0].text if found else ""
+
+    def awaited(self, text: str, css: str = "body") -> None:
+        wait_until(lambda: text in self.text(css), repr(text), seen=lambda: self.text(css))
+
+    def on_strip(self, script: str) -> Any:
+        """Something of the strip over a lesson, in its shadow."""
+        return self.driver.execute_script(
+            f"const strip = document.querySelector('#handson-room')?.shadowRoot; return strip && ({script})"
+        )
+
+    def press(self, *keys: str) -> None:
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        for key in keys:
+            ActionChains(self.driver).send_keys(key).perform()
+
+    def seen(self, size: tuple[int, int], dark: bool = False) -> None:
+        width, height = size
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        media = {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+
+    def holds_up(self) -> None:
+        """On a phone, a laptop and a projector, light and dark: axe-core finds nothing serious, nothing is cut off."""
+        axe = (CHECKOUT / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+        for size in (PHONE, LAPTOP, PROJECTOR):
+            for dark in (False, True):
+                self.seen(size, dark)
+                self.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
+                found = self.driver.execute_async_script(
+                    "const done = arguments[arguments.length - 1];"
+                    "axe.run(document).then(all => done(all.violations"
+                    ".filter(one => ['serious', 'critical'].includes(one.impact))"
+                    ".map(one => [one.id, one.nodes.map(node => node.html)])))"
+                )
+                assert not found, (self.driver.current_url, size, dark, json.dumps(found, indent=1))
+                wide = self.driver.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
+                assert wide <= 0, (self.driver.current_url, size, f"{wide} pixels too wide")
+        self.seen(LAPTOP)
+
+    def presenter(self) -> str:
+        return self.tab(f"http://127.0.0.1:{self.room.board_port}/#{self.room.secrets['board']}")
+
+
+@pytest.fixture(scope="module")
+def course(page_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Class]:
+    if not (CHECKOUT / "node_modules" / "axe-core").is_dir():
+        pytest.skip("no axe-core here: npm ci in web/ brings it")
+    folder = tmp_path_factory.mktemp("room pages")
+    (folder / "chromium").mkdir()
+    workshop = page_site.folder.parents[1] / "workshop"
+    with (
+        running_room(folder / "state", "--site", str(page_site.folder), workshop=workshop) as room,
+        chromium(folder / "chromium") as driver,
+    ):
+        yield Class(room, driver)
+
+
+@pytest.fixture(scope="module")
+def ada(course: Class) -> str:
+    """Somebody who scanned the code, joined by keyboard only, and is in the lesson, in JupyterLab; the tab."""
+    from selenium.webdriver.common.keys import Keys
+
+    handle = course.tab(f"{course.room.address}/hub/join#{course.room.secrets['class_code']}")
+    assert course.driver.execute_script("return document.activeElement.id") == "name", "the code is there already"
+    assert course.room.secrets["class_code"] not in course.driver.current_url, "it is not shown in the address"
+    course.holds_up()
+    course.press(HOSTILE, Keys.TAB, Keys.ARROW_UP)
+    door = course.driver.execute_script("return document.querySelector('[name=door]:checked').value")
+    if door != "seat":
+        course.press(Keys.ARROW_UP)
+    assert course.driver.execute_script("return document.querySelector('[name=door]:checked').value") == "seat"
+    course.press(Keys.ENTER)
+    course.awaited("Your come-back code")
+    assert HOSTILE in course.text()
+    course.holds_up()
+    wait_until(lambda: "/user/seat-1/lab/tree/numbers/01_add.ipynb" in course.driver.current_url, "the lesson")
+    wait_until(lambda: HOSTILE in str(course.on_strip("strip.textContent")), "the strip over the lesson")
+    return handle
+
+
+def test_a_lesson_in_a_seat_has_the_strip_and_the_name_is_text(course: Class, ada: str) -> None:
+    course.to(ada)
+    assert course.on_strip("strip.querySelectorAll('img').length") == 0
+    assert course.driver.title != "1"
+
+
+def test_the_board_asks_for_the_phrase_and_takes_no_other(course: Class) -> None:
+    course.tab(f"http://127.0.0.1:{course.room.board_port}/")
+    course.awaited("Presenter's phrase")
+    course.holds_up()
+    field = course.one("#phrase")
+    field.send_keys("AAAA-AAAA-AAAA-AAAA\n")
+    course.awaited("That is not the phrase.")
+    course.one("#phrase").send_keys(course.room.secrets["board"].lower() + "\n")
+    course.awaited("Message to all")
+
+
+def test_the_board_shows_who_is_where_and_the_phrase_is_not_in_its_address(course: Class, ada: str) -> None:
+    course.to(ada)
+    course.presenter()
+    course.awaited(HOSTILE, "tbody")
+    assert course.room.secrets["board"] not in course.driver.current_url
+    course.awaited("Add", "tbody")  # the lesson that is open in JupyterLab
+    course.awaited("0 of 1", "tbody")
+    assert not course.driver.find_elements("css selector", "tbody img")
+    course.holds_up()
+    cookies = course.driver.get_cookies()
+    assert not [cookie for cookie in cookies if course.room.secrets["board"] in cookie["value"]]
+
+
+def test_the_wall_shows_how_to_join_and_no_names(course: Class) -> None:
+    course.presenter()
+    course.awaited("For the projector")
+    course.one(".board-head button").click()
+    course.awaited(course.room.secrets["class_code"], ".wall")
+    assert f"127.0.0.1:{course.room.port}" in course.text(".wall")
+    assert HOSTILE not in course.text()
+    assert course.one(".qr").get_attribute("src").startswith("data:image/svg+xml")
+    course.holds_up()
+
+
+def test_a_hand_goes_up_in_the_lesson_and_down_on_the_board(course: Class, ada: str) -> None:
+    course.to(ada)
+    course.on_strip("strip.querySelector('button[aria-pressed]').click()")
+    wait_until(lambda: course.on_strip("strip.querySelector('button[aria-pressed]').ariaPressed") == "true", "the hand")
+    course.presenter()
+    course.awaited("hand up", "tbody")
+    course.one("tbody .lower").click()
+    wait_until(lambda: "hand up" not in course.text("tbody"), "the hand to be down", seen=lambda: course.text("tbody"))
+    course.to(ada)
+    wait_until(
+        lambda: course.on_strip("strip.querySelector('button[aria-pressed]').ariaPressed") == "false", "the hand"
+    )
+
+
+def test_a_word_to_all_is_text_and_can_be_put_aside(course: Class, ada: str) -> None:
+    presenter = course.presenter()
+    course.one("#say").send_keys(f"Break {HOSTILE}\n")
+    course.awaited("Done.")
+    course.to(ada)
+    wait_until(
+        lambda: f"Break {HOSTILE}" in str(course.on_strip("strip.querySelector('.said').textContent")), "the word"
+    )
+    assert course.on_strip("strip.querySelectorAll('img').length") == 0
+    course.on_strip("[...strip.querySelectorAll('.said button')].at(-1).click()")
+    assert course.on_strip("strip.querySelector('.said').hidden")
+    course.to(presenter)
+    course.awaited(HOSTILE, ".current")
+    course.one(".current + button").click()
+    wait_until(lambda: HOSTILE not in course.text(".current"), "the word to be taken back")
+
+
+def test_everyone_is_asked_to_a_lesson_and_follows_by_a_click(course: Class, ada: str) -> None:
+    course.presenter()
+    course.one("#lesson option")
+    course.driver.find_elements("css selector", ".one-line button")[1].click()
+    course.awaited("Everyone to “Add”, please.")
+    course.to(ada)
+    wait_until(
+        lambda: "Everyone to “Add”" in str(course.on_strip("strip.querySelector('.said').textContent")), "the word"
+    )
+    course.on_strip("strip.querySelector('.said .primary').click()")
+    assert course.on_strip("strip.querySelector('.said').hidden")
+    wait_until(lambda: "01_add.ipynb" in course.text(".lm-DockPanel-tabBar .lm-mod-current"), "the notebook in front")
+
+
+def test_a_check_that_fails_in_a_kernel_is_seen_on_the_board(course: Class, ada: str) -> None:
+    course.to(ada)
+    course.seen(LAPTOP)
+    address = f"{course.room.address}/user/seat-1/lab/tree/numbers/01_add.ipynb"
+    NotebookPage(course.driver, address, cells=8).run_all_cells()
+    course.presenter()
+    wait_until(
+        lambda: re.search(r"add, \d+ s", course.text("tbody")), "who is stuck", seen=lambda: course.text("tbody")
+    )
+
+
+@pytest.mark.usefixtures("ada")
+def test_corrected_lessons_come_to_a_seat_and_leave_what_was_edited(course: Class) -> None:
+    seat = course.room.state / "seats" / "seat-1" / "numbers"
+    workshop = Path(json.loads((course.room.state / "hub" / "settings.json").read_text())["workshop"])
+    source = workshop / "lessons" / "numbers" / "01_add.py"
+    before = source.read_text(encoding="utf-8")
+    edited = (seat / "01_add.ipynb").read_text(encoding="utf-8")
+    try:
+        source.write_text(before.replace("Two numbers, and a", "Two corrected numbers, and a"), encoding="utf-8")
+        course.presenter()
+        push = next(
+            one for one in course.driver.find_elements("css selector", "button") if one.text == "Push corrected lessons"
+        )
+        push.click()
+        course.awaited("Notebooks that somebody has edited stay")
+        wait_until(lambda: list(seat.glob("01_add.new-*.ipynb")), "the corrected notebook beside the edited one")
+    finally:
+        source.write_text(before, encoding="utf-8")
+    (beside,) = seat.glob("01_add.new-*.ipynb")
+    assert "Two corrected numbers" in beside.read_text(encoding="utf-8")
+    assert "Two corrected numbers" not in (seat / "01_add.ipynb").read_text(encoding="utf-8")
+    assert len((seat / "01_add.ipynb").read_text(encoding="utf-8")) >= len(edited) // 2
+
+
+def test_the_other_door_shows_the_lesson_page_and_tells_the_same_board(course: Class, ada: str) -> None:
+    course.to(ada)
+    course.driver.get(f"{course.room.address}/hub/me")
+    course.holds_up()
+    course.one("button[value=page]").click()
+    wait_until(lambda: course.driver.current_url.endswith("/hub/page/"), "the lesson page")
+    course.driver.get(f"{course.room.address}/hub/page/#/add")
+    run = """
+        const done = arguments[arguments.length - 1];
+        const cells = handson.view.cells;
+        handson.view.enqueue(cells.slice(0, 3)).then(() => done(cells.map(cell => cell.outputs.element.innerText)));
+    """
+    wait_until(lambda: course.driver.execute_script("return window.handson?.view?.cells?.length"), "the lesson")
+    outputs = course.driver.execute_async_script(run)
+    assert outputs[0].strip() == "ready", "the data came through the proxy as it is"
+    assert "Not yet" in outputs[2]
+    wait_until(lambda: HOSTILE in str(course.on_strip("strip.textContent")), "the strip over the page")
+    course.presenter()
+    course.awaited("own browser", "tbody")
+    wait_until(lambda: re.search(r"add, \d+", course.text("tbody")), "who is stuck", seen=lambda: course.text("tbody"))
+
+
+def test_no_page_of_the_room_logged_an_error(course: Class) -> None:
+    entries = [entry["message"] for entry in course.driver.get_log("browser") if entry["level"] == "SEVERE"]
+    ours = [message for message in entries if "/user/seat-1/" not in message]  # what is in there is JupyterLab's own
+    assert not [message for message in ours if "status of 401" not in message]

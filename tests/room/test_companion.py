@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from handson.room import companion
+
+NOTEBOOK = "numbers/01_add.ipynb"
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HANDSON_CACHE", str(tmp_path / "home" / ".cache" / "handson"))
+    return tmp_path / "home" / ".cache" / "handson"
+
+
+def given(text: str, cache: Path) -> bytes:
+    return json.dumps({"notebooks": {NOTEBOOK: text}, "index": {"cat": "x"}, "cache": str(cache)}).encode()
+
+
+def test_a_seat_gets_the_lessons_and_the_data_that_the_organiser_fetched(tmp_path: Path, own_cache: Path) -> None:
+    fetched = tmp_path / "fetched"
+    fetched.mkdir()
+    (fetched / "cat.jpg").write_text("cat")
+    companion.receive_lessons(tmp_path / "home", given("first", fetched))
+    assert (tmp_path / "home" / NOTEBOOK).read_text() == "first"
+    assert (own_cache / "cat.jpg").read_text() == "cat"
+
+
+def test_a_correction_replaces_what_was_not_touched_and_leaves_the_rest(tmp_path: Path, own_cache: Path) -> None:
+    home = tmp_path / "home"
+    companion.receive_lessons(home, given("first", own_cache))
+    companion.receive_lessons(home, given("second", own_cache))
+    assert (home / NOTEBOOK).read_text() == "second"
+    (home / NOTEBOOK).write_text("mine")
+    companion.receive_lessons(home, given("third", own_cache))
+    assert (home / NOTEBOOK).read_text() == "mine"
+    (beside,) = (home / "numbers").glob("01_add.new-*.ipynb")
+    assert beside.read_text() == "third"
+
+
+def test_a_cache_of_the_seats_own_stays(tmp_path: Path, own_cache: Path) -> None:
+    own_cache.mkdir(parents=True)
+    (own_cache / "mine").write_text("mine")
+    companion.receive_lessons(tmp_path / "home", given("first", tmp_path))
+    assert (own_cache / "mine").read_text() == "mine"
+    assert not own_cache.is_symlink()
+
+
+def test_a_hub_that_is_not_there_is_an_error_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTERHUB_API_URL", f"http+unix://{str(tmp_path / 'none.sock').replace('/', '%2F')}/hub/api")
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "x")
+    with pytest.raises(OSError, match="No such file"):
+        companion.hub_get("/room/lessons")
