@@ -85,7 +85,7 @@ def test_no_token_of_an_address_is_told() -> None:
 
 def test_nobody_there_and_nobody_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asyncio.run(trouble_of("http://127.0.0.1:9", "/")).kind == "no connection"
-    monkeypatch.setattr(browsing, "PATIENCE", 0.2)
+    monkeypatch.setattr(browsing, "PATIENCE", 1.0)
 
     async def answer(_: web.Request) -> web.Response:
         await asyncio.sleep(5)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1
 
@@ -20,6 +20,7 @@ JSON = st.recursive(
 OBJECTS = st.dictionaries(st.text(max_size=6), JSON, max_size=4)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # it is about the machine, not about us
 @given(st.sampled_from(["shell", "iopub", "stdin", "control"]), OBJECTS, OBJECTS, OBJECTS, OBJECTS)
 def test_what_is_encoded_comes_back(
     channel: str, header: dict[str, Any], parent: dict[str, Any], metadata: dict[str, Any], content: dict[str, Any]
