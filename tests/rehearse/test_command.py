@@ -23,8 +23,8 @@ from tests.test_cli import handson
         (["3", "--limit", "join_last=soon"], 1, "--limit join_last: "),
         (["3", "--limit", "memory_free=2"], 1, "--limit memory_free: "),
         (["3", "--agenda", "7"], 2, "There is no agenda named '7'."),
-        (["1"], 2, "2<=x<=100"),
-        (["101"], 2, "2<=x<=100"),
+        (["1"], 2, "greater than or equal to 2"),
+        (["101"], 1, "101 is more than a room lets in at once from one device, which is 100."),
     ],
 )
 def test_a_wrong_word_is_answered_with_a_way_out(

@@ -29,7 +29,7 @@ _NEEDED = ("aiohttp", "psutil")
 
 
 def rehearse(
-    attendees: Annotated[int, typer.Argument(metavar="N", min=2, max=100, help="How many come.")],
+    attendees: Annotated[int, typer.Argument(metavar="N", min=2, help="How many come.")],
     room: Annotated[
         str | None,
         typer.Option(
@@ -71,8 +71,13 @@ def rehearse(
     from handson.rehearse.address import is_this_machine, room_address
     from handson.rehearse.hosted import answers, read_room
     from handson.rehearse.launch import in_own_room, in_room
-    from handson.rehearse.settings import Rehearsal
+    from handson.rehearse.settings import MOST, Rehearsal
 
+    if attendees > MOST:
+        raise HandsonError(
+            f"{attendees} is more than a room lets in at once from one device, which is {MOST}.",
+            "Rehearse with fewer, or at the same time from a second machine.",
+        )
     catalog = catalog_of(workshop)
     refuse_unknown_agenda(catalog, agenda)
     course = _course(catalog, agenda)[: lessons or None]
