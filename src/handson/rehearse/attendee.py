@@ -66,7 +66,9 @@ class Attendee:
     # Coming and going
 
     async def join(self) -> None:
-        """From the join page into the lesson; the time is measured from sending the form."""
+        """From the join page into the lesson, unless that is where they are; timed from sending the form."""
+        if self._background:
+            return
         address, page = await self.browser.page("GET", "/hub/join")
         form = page.form_with("code")
         if form is None:

@@ -85,8 +85,10 @@ class Measured:
     """Attendees who are in their lesson now."""
     done: int = 0
     """Attendees who have done all lessons."""
+    join_alone: float | None = None
+    """The first one's, with nobody else there."""
     joins: list[float] = field(default_factory=list)
-    """From sending the join form to the lesson on the screen."""
+    """Of all others, from sending the join form to the lesson on the screen."""
     queued: list[float] = field(default_factory=list)
     """Of these, waiting for the seat to be started."""
     loads: list[float] = field(default_factory=list)
@@ -143,7 +145,7 @@ class Measured:
 
     def came(self) -> int:
         """How many got in, the real browser among them."""
-        return len(self.joins) + self.browser_joined
+        return len(self.joins) + (self.join_alone is not None) + self.browser_joined
 
     def kinds(self) -> Counter[str]:
         """How many errors of each kind."""

@@ -32,6 +32,7 @@ class Class:
         self, plan: Rehearsal, lessons: Sequence[Lesson], measured: Measured, real: RealBrowser | None
     ) -> None:
         self.plan, self.lessons, self.measured, self.real = plan, tuple(lessons), measured, real
+        self._coming = 0
         run = secrets.token_hex(2)
         count = plan.attendees - (1 if real else 0)
         self.people = [Attendee(n, f"Rehearsal {run} {n}", plan, measured) for n in range(1, count + 1)]
@@ -47,8 +48,9 @@ class Class:
         self.measured.stage = "joining"
         begun = self.measured.seconds()
         rush = arrivals(self.plan.seed, self.plan.attendees - 1, self.plan.rush_seconds / self.plan.pace)
+        self._coming = len(self.people) - 1
         coming = [self._attend(one, after) for one, after in zip(self.people[1:], rush, strict=False)]
-        if self.real:
+        if self.real and self.real.joined:
             coming.append(self._real_attends(self.real, rush[-1]))
         first = self._do_all(self.people[0])
         joined = asyncio.create_task(self._note_the_rush(begun))
@@ -62,6 +64,7 @@ class Class:
         """What this room gives to somebody who is alone in it, to hold the class's figures against; False: nothing."""
         if not await self._try(first, first.join):
             return False
+        self.measured.join_alone = self.measured.joins.pop() if self.measured.joins else None
         if self.real:
             await self._real(self.real, self.real.join(self.plan))
             self.measured.browser_joined = self.real.joined
@@ -75,15 +78,17 @@ class Class:
         self.measured.cores, self.measured.best = int(told["cores"]), told["marks"]
 
     async def _note_the_rush(self, begun: float) -> None:
-        """Until all who join are in; then the stage is the lessons."""
-        while len(self.measured.joins) < len(self.people):
+        """Until nobody is on the way any more; then the stage is the lessons."""
+        while self._coming:
             self.measured.rush = (begun, self.measured.seconds())
             await asyncio.sleep(0.2)
         self.measured.stage = "lessons"
 
     async def _attend(self, one: Attendee, after: float) -> None:
         await asyncio.sleep(after)
-        if await self._try(one, one.join):
+        is_in = await self._try(one, one.join)
+        self._coming -= 1
+        if is_in:
             await self._do_all(one)
 
     async def _real_attends(self, real: RealBrowser, after: float) -> None:

@@ -26,7 +26,8 @@ def lines(measured: Measured, verdict: Verdict) -> list[Line]:
     spread = [quantile(measured.joins, at) for at in (0.5, 0.95, 1.0)]
     looks = measured.looks
     found = [
-        Line("joining: median, p95, last", ", ".join(map(seconds, spread))),
+        Line("joining alone", seconds(measured.join_alone)),
+        Line("joining in the rush: median, p95, last", ", ".join(map(seconds, spread))),
         Line("of it, waiting for the seat: median", seconds(quantile(measured.queued, 0.5))),
         Line("of it, fetching JupyterLab: median", seconds(quantile(measured.loads, 0.5))),
         Line("JupyterLab, for each", size(mean([float(one) for one in measured.loaded_bytes]) or None)),
@@ -125,6 +126,7 @@ def as_data(measured: Measured, verdict: Verdict, limits: Limits) -> dict[str, A
         "bottleneck": {"name": verdict.bottleneck, "why": verdict.why, "advice": verdict.advice},
         "capacity": asdict(verdict.capacity),
         "figures": {
+            "join_alone": measured.join_alone,
             "join": _quantiles(measured.joins),
             "first_cell": _quantiles(measured.first_cells),
             "small_cell_alone": _quantiles(measured.small_alone),
