@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -179,6 +182,43 @@ def test_signing_out_needs_the_form(room: RunningRoom, ada: httpx.Client) -> Non
     assert page.url.path == "/hub/join"
     assert other.get("/hub/me").url.path == "/hub/join"
     assert "Ada" in ada.get("/hub/me").text, "the other device stays"
+
+
+def zip_of(answer: httpx.Response) -> zipfile.ZipFile:
+    assert answer.status_code == 200, answer.text[:300]
+    return zipfile.ZipFile(io.BytesIO(answer.content))
+
+
+def test_an_attendee_takes_the_work_home_with_what_runs_it(room: RunningRoom, ada: httpx.Client) -> None:
+    ada.get("/hub/wait")  # signed in to the seat's server as well
+    (room.state / "seats" / "seat-1" / "mine.txt").write_text("mine")
+    with zip_of(ada.get("/user/seat-1/handson/room/take-home.zip")) as taken:
+        assert taken.read("work/mine.txt") == b"mine"
+        assert {"start.py", "workshop.toml", "work/vision/01_paint_the_cat.ipynb"} <= set(taken.namelist())
+    assert room.browser().get("/user/seat-1/handson/room/take-home.zip").url.path == "/hub/join"
+
+
+def test_the_presenter_exports_all_seats_also_those_that_do_not_run(room: RunningRoom, ada: httpx.Client) -> None:
+    ada.get("/hub/wait")
+    bob = room.browser()
+    wait_for_seat(bob, join(bob, room.secrets["class_code"], "Bob"))
+    number = int(bob.get("/hub/wait").url.path.split("/")[2].removeprefix("seat-"))
+    (pid,) = [pid for pid in room.pids("jupyterhub.singleuser") if f"seat-{number}".encode() in environment_of(pid)]
+    os.kill(pid, signal.SIGTERM)
+    until(lambda: bob.get("/hub/wait").url.path == "/hub/wait" or None, "the end of Bob's server")
+    url = f"http://127.0.0.1:{room.board_port}/api/export"
+    answer = httpx.get(url, headers={"Authorization": f"Bearer {room.secrets['board']}"}, timeout=120)
+    with zip_of(answer) as exported:
+        told = {one["seat"]: one for one in json.loads(exported.read("room.json"))}
+        assert told["seat-1"] == {"seat": "seat-1", "name": "Ada <b>L.</b>", "missing": ""}
+        assert told[f"seat-{number}"]["missing"] == ""
+        with zipfile.ZipFile(io.BytesIO(exported.read(f"seat-{number}.zip"))) as work:
+            assert "work/vision/01_paint_the_cat.ipynb" in work.namelist()
+    assert httpx.get(url, timeout=20).status_code == 401
+
+
+def environment_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/environ").read_bytes()
 
 
 def test_whoever_guesses_codes_waits_whatever_address_they_claim(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _NEEDED = ("aiohttp", "psutil")
 
 
-def rehearse(
+def rehearse_class(
     attendees: Annotated[int, typer.Argument(metavar="N", min=2, help="How many come.")],
     room: Annotated[
         str | None,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NEEDED = ("jupyterhub", "segno", "zeroconf", "psutil")
 
 
-def room(
+def host_class(
     agenda: Annotated[int | None, typer.Option(help="Minutes of the agenda to hold (default: the shortest).")] = None,
     seats: Annotated[int, typer.Option(min=0, max=999, help="How many may learn on this machine.")] = 30,
     address: Annotated[

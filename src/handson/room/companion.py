@@ -37,7 +37,7 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 
 def _load_jupyter_server_extension(app: Any) -> None:
-    """Stand ready. What needs the token begins with the loop: a seat may be forked before it is known."""
+    """Stand ready. What needs the token comes later: a seat may be forked before it is known."""
     if not os.environ.get("JUPYTERHUB_SERVICE_PREFIX"):
         return  # a server that is in no room
     follower = Follower(Path(app.root_dir), app.log)
@@ -52,7 +52,12 @@ def _load_jupyter_server_extension(app: Any) -> None:
             (rf"{base}/handson/room/(take-home|work)\.zip", _TakeHome),
         ],
     )
-    app.io_loop.add_callback(follower.begin)
+
+
+async def _start_jupyter_server_extension(app: Any) -> None:
+    """Begin, once the server's loop runs and before it answers anybody."""
+    if follower := app.web_app.settings.get("handson_room"):
+        follower.begin()
 
 
 def receive_lessons(folder: Path, answer: bytes) -> None:
@@ -105,17 +110,18 @@ class Follower:
         self.folder, self._log = folder, log
         self._changed = asyncio.Condition()
         self._lessons: int | None = None
+        self._following: asyncio.Task[None] | None = None
         self.last = ""
 
-    async def begin(self) -> None:
-        """Give the lessons, before anybody is answered, and follow the room; nothing where this is none (ROOM)."""
+    def begin(self) -> None:
+        """Give the lessons, and follow the room from now on; nothing where this is none (ROOM)."""
         if not (os.environ.get(ROOM) and os.environ.get("JUPYTERHUB_API_URL")):
             return
         try:
             receive_lessons(self.folder, hub_get("/room/lessons"))
         except (OSError, HandsonError, ValueError, http.client.HTTPException) as error:
             self._log.error("The lessons could not be given at the start: %s", error)
-        await self.follow()
+        self._following = asyncio.get_running_loop().create_task(self.follow())
 
     async def follow(self) -> None:
         """For ever: the hub may go and come back."""

@@ -172,10 +172,15 @@ class Supervisor:
 
 
 def _answers(place: Path | tuple[str, int]) -> bool:
-    family = socket.AF_UNIX if isinstance(place, Path) else (socket.AF_INET6 if ":" in place[0] else socket.AF_INET)
-    with socket.socket(family) as probe:
+    if isinstance(place, Path):
+        return any(_connects(socket.AF_UNIX, kind, str(place)) for kind in (socket.SOCK_STREAM, socket.SOCK_SEQPACKET))
+    return _connects(socket.AF_INET6 if ":" in place[0] else socket.AF_INET, socket.SOCK_STREAM, place)
+
+
+def _connects(family: int, kind: int, address: str | tuple[str, int]) -> bool:
+    with socket.socket(family, kind) as probe:
         probe.settimeout(1)
-        return probe.connect_ex(str(place) if isinstance(place, Path) else place) == 0
+        return probe.connect_ex(address) == 0
 
 
 def _dies_with(parent: int) -> Callable[[], None]:
