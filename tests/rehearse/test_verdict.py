@@ -39,7 +39,7 @@ def good(attendees: int = 4, **more: Any) -> Measured:
     measured.best = [[(0.0, 0), (1.0, 1000)]] * 2
     measured.trainings = [[(5.0, 0), (6.0, 650)]] * 3
     measured.cores = 2
-    measured.before, measured.looks = look(0.0, memory_used=2 * GB), [look(1.0), look(2.0)]
+    measured.before, measured.looks = look(0.0, memory_used=2 * GB, cpu=0.05), [look(1.0), look(2.0)]
     measured.lessons = [Done("digits", 15, 26.0)] * attendees
     measured.weights = [Weight(60_000_000, 50_000_000)] * attendees
     measured.rush = (0.5, 3.0)
@@ -160,6 +160,12 @@ def test_the_report_says_how_the_number_of_seats_is_computed() -> None:
         "what was learned so far.",
         "3 trainings were ended by their clock.",
     ]
+
+
+def test_a_host_that_was_busy_before_is_told() -> None:
+    measured = good(before=look(0.0, memory_used=2 * GB, cpu=0.6))
+    told = " ".join(sentences(measured, judge(measured, Limits()), Limits()))
+    assert "The host was at work before anybody came (60 % of its processor)" in told
 
 
 def test_the_figures_are_complete_and_say_what_was_not_seen() -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from handson.rehearse.figures import mean, memory_free, quantile
 from handson.rehearse.measured import Look, Measured
-from handson.rehearse.words import seconds
+from handson.rehearse.words import seconds, share
 
 Bottleneck = Literal[
     "none",
@@ -79,9 +79,9 @@ def in_rush(measured: Measured) -> list[Look]:
     return [look for look in measured.looks if begun <= look.at <= ended + 1]
 
 
-def _busy(looks: Sequence[Look], share: Callable[[Look], float | None]) -> bool:
+def _busy(looks: Sequence[Look], part: Callable[[Look], float | None]) -> bool:
     """Whether that was at its limit in at least half of the looks."""
-    seen = [value for look in looks if (value := share(look)) is not None]
+    seen = [value for look in looks if (value := part(look)) is not None]
     return bool(seen) and sum(value >= BUSY for value in seen) * 2 >= len(seen)
 
 
@@ -103,14 +103,16 @@ def advice(found: Bottleneck) -> str:
 def _memory(seen: Measured) -> str:
     died = ", and kernels died" if seen.kinds()["kernel died"] else ""
     left = memory_free(seen)
-    told = "how much was left could not be seen" if left is None else f"{left:.0%} of it was left at the worst moment"
+    told = (
+        "how much was left could not be seen" if left is None else f"{share(left)} of it was left at the worst moment"
+    )
     return f"The host's memory: {told}{died}."
 
 
 def _processor(seen: Measured) -> str:
     if not seen.looks:
         return "The host's processor, as far as can be told from outside: answers are slow where all compute."
-    return f"The host's processor: {mean([look.cpu for look in seen.looks]):.0%} of it was at work on average."
+    return f"The host's processor: {share(mean([look.cpu for look in seen.looks]))} of it was at work on average."
 
 
 def _network(seen: Measured) -> str:
@@ -120,12 +122,12 @@ def _network(seen: Measured) -> str:
 
 
 def _hub(seen: Measured) -> str:
-    share = mean([look.hub or 0.0 for look in in_rush(seen)])
-    return f"The hub: its one process was at {share:.0%} of a core while people joined."
+    busy = share(mean([look.hub or 0.0 for look in in_rush(seen)]))
+    return f"The hub: its one process was at {busy} of a core while people joined."
 
 
 def _proxy(seen: Measured) -> str:
-    return f"The proxy: its one process was at {mean([look.proxy or 0.0 for look in seen.looks]):.0%} of a core."
+    return f"The proxy: its one process was at {share(mean([look.proxy or 0.0 for look in seen.looks]))} of a core."
 
 
 def _starting(seen: Measured) -> str:

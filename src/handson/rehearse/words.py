@@ -22,7 +22,9 @@ def share(value: float | None) -> str:
 
 
 def size(value: float | None) -> str:
-    """`75 MB`, `1.2 GB`."""
+    """`350 kB`, `75 MB`, `1.2 GB`."""
     if value is None:
         return NOT_SEEN
+    if value < 1e6:
+        return f"{value / 1e3:.0f} kB"
     return f"{value / 1e9:.1f} GB" if value >= 1e9 else f"{value / 1e6:.0f} MB"
