@@ -12,7 +12,6 @@ from handson.rehearse.settings import Limits
 from handson.rehearse.verdict import Verdict, unseen
 from handson.rehearse.words import seconds, share, size
 
-
 BUSY_BEFORE = 0.2
 """Of the host's processor: with more at work before anybody came, the figures tell of that as well."""
 
@@ -86,8 +85,8 @@ def sentences(measured: Measured, verdict: Verdict, limits: Limits) -> list[str]
     told += [_by_memory(measured, verdict, limits), *_by_cpu(measured, verdict)]
     if measured.before is not None and measured.before.cpu > BUSY_BEFORE:
         told.append(
-            f"The host was at work before anybody came ({share(measured.before.cpu)} of its processor): with something else "
-            "running there, these figures are not the room's alone."
+            f"The host was at work before anybody came ({share(measured.before.cpu)} of its processor): with more "
+            "than the room running there, these figures are not the room's alone."
         )
     if measured.cut_short:
         told.append(f"{measured.cut_short} trainings were ended by their clock.")
