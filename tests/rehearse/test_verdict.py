@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handson.rehearse.bottleneck import Bottleneck
 from handson.rehearse.measured import Done, Kind, Look, Measured, Weight
-from handson.rehearse.report import as_data, lines, sentences
+from handson.rehearse.report import DID_NOT_GROW, as_data, lines, sentences
 from handson.rehearse.settings import Limits
 from handson.rehearse.verdict import judge
 
@@ -160,6 +160,11 @@ def test_the_report_says_how_the_number_of_seats_is_computed() -> None:
         "what was learned so far.",
         "3 trainings were ended by their clock.",
     ]
+
+
+def test_memory_that_did_not_grow_is_told_for_what_it_is() -> None:
+    measured = good(looks=[look(memory_used=GB)])
+    assert DID_NOT_GROW in " ".join(sentences(measured, judge(measured, Limits()), Limits()))
 
 
 def test_a_host_that_was_busy_before_is_told() -> None:

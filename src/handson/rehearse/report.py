@@ -16,6 +16,9 @@ BUSY_BEFORE = 0.2
 """Of the host's processor: with more at work before anybody came, the figures tell of that as well."""
 
 
+DID_NOT_GROW = "what it used did not grow while they came"
+
+
 @dataclass(frozen=True)
 class Line:
     """One figure beside those that decide."""
@@ -103,6 +106,10 @@ def sentences(measured: Measured, verdict: Verdict, limits: Limits) -> list[str]
 
 def _by_memory(measured: Measured, verdict: Verdict, limits: Limits) -> str:
     holds = verdict.capacity
+    if holds.by_memory is None and measured.looks:
+        return (
+            f"How many seats the host's memory holds is not known: {DID_NOT_GROW}, since something else gave some back."
+        )
     if holds.by_memory is None:
         return "How many seats the host's memory holds is not known: run this on the host, or name its --board."
     return (
