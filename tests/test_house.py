@@ -14,9 +14,9 @@ SOURCE = Path(__file__).parents[1] / "src" / "handson"
 FLOORS: list[set[str]] = [
     {"__main__"},
     {"cli"},
-    {"laptop", "kit", "room"},
+    {"laptop", "kit", "room", "rehearse"},
     {"lessons"},
-    {"workshop", "assets", "environment"},
+    {"workshop", "assets", "environment", "chromium"},
     {"doctor", "toml"},
     {"problems"},
     {"page"},

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from handson.kit.browser import FLAGS, PROGRAMS
+from handson.chromium import FLAGS, PROGRAMS
 
 PATIENCE = 120.0
 """Seconds until a condition counts as not met: a room's oldest laptop, busy, must not fail for being slow."""

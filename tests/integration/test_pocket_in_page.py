@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="PyTorch is not installed")
 
 import torch
 
-from handson.kit.browser import chromium
+from handson.chromium import chromium
 from handson.kit.site import Site
 from tests.pocket import expressions
 from tests.pocket.expressions import EXPRESSIONS, evaluate

@@ -19,6 +19,7 @@ from handson import __version__
 from handson.cli.console import AsJson, WorkshopFolder, catalog_of, err, out, plain, print_json
 from handson.cli.kit import app as kit_app
 from handson.cli.kit import tell_stand_ins
+from handson.cli.rehearse import rehearse_class
 from handson.cli.room import host_class
 from handson.cli.zoo import app as zoo_app
 from handson.errors import HandsonError, UnknownNameError
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.add_typer(kit_app)
 app.add_typer(zoo_app)
 app.command("room")(host_class)
+app.command("rehearse")(rehearse_class)
 
 LessonNames = Annotated[
     list[str] | None, typer.Argument(metavar="[LESSON]...", help="Lessons by name; all if none is given.")

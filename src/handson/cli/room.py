@@ -53,7 +53,7 @@ def host_class(
     from handson.room.supervisor import refuse_other_systems
 
     refuse_other_systems()
-    folder = (state or _default_state()).expanduser().resolve()
+    folder = (state or default_state()).expanduser().resolve()
     if forget:
         _forget(folder)
         return
@@ -66,7 +66,7 @@ def host_class(
 
     _refuse_without_fences(trust_everyone)
     catalog = catalog_of(workshop)
-    _refuse_unknown_agenda(catalog, agenda)
+    refuse_unknown_agenda(catalog, agenda)
     found = own_addresses()
     if address is None and not found:
         out.print("This machine is on no network: the room answers to itself only. Join one, or make a hotspot.")
@@ -108,7 +108,8 @@ def _shown() -> list[Path]:
     return [cache_dir()]
 
 
-def _default_state() -> Path:
+def default_state() -> Path:
+    """The folder of this machine's room."""
     if os.geteuid() == 0:
         return Path("/var/lib/handson/room")
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "handson" / "room"
@@ -131,7 +132,8 @@ def _refuse_without_extra() -> None:
         )
 
 
-def _refuse_unknown_agenda(catalog: Catalog, minutes: int | None) -> None:
+def refuse_unknown_agenda(catalog: Catalog, minutes: int | None) -> None:
+    """Raise UnknownNameError where the workshop has no agenda of so many minutes."""
     if minutes is not None and minutes not in catalog.workshop.agendas:
         raise UnknownNameError("agenda", str(minutes), map(str, catalog.workshop.agendas))
 
@@ -169,7 +171,7 @@ def _trusting(settings: RoomSettings) -> RoomSettings:
     arguments = ["--allow-root"] if os.geteuid() == 0 else []
     return settings.model_copy(
         update={
-            "spawner_class": "jupyterhub.spawner.SimpleLocalProcessSpawner",
+            "spawner_class": "handson.room.plain.PlainSpawner",
             "spawner": {
                 "cmd": [sys.executable, "-m", "jupyterhub.singleuser"],
                 "args": arguments,

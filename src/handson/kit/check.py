@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from handson.kit.browser import chromium
+from handson.chromium import chromium
 from handson.kit.carried import carried
 from handson.kit.site import Site, build_site
 from handson.lab.session import CHECK_VARIABLE, SEED_VARIABLE

@@ -31,6 +31,9 @@ would mean pauses above the longest, they take more."""
 _SIZES = {1: (560, 260), 2: (340, 230)}
 """Of a panel, where it stands alone and where it has others or a picture beside it."""
 
+TIME_IS_UP = "Time is up: stopped"
+"""What the view of a training says that its clock has ended; a rehearsal counts them."""
+
 
 class Live:
     """A loop of training steps that can be watched:
@@ -175,7 +178,7 @@ class Live:
             return f"{steps:,} {self._noun(steps)} in {took}"
         if self._state == "time":
             reached = f"{self.x_label} {done:,} of {steps:,}"
-            return f"Time is up: stopped after {took} at {reached}, with what was learned so far."
+            return f"{TIME_IS_UP} after {took} at {reached}, with what was learned so far."
         if self._state == "left":
             return f"Ended at {self.x_label} {done:,} of {steps:,} after {took}."
         return f"{self.x_label} {done:,} of {steps:,} · {self._time_left()}"

@@ -82,6 +82,10 @@ class SeatSpawner(Spawner):  # type: ignore[misc]
         """See the base class."""
         await self._ask({"do": "stop", "seat": self.number})
 
+    async def delete_forever(self) -> None:
+        """See the base class: the seat's files are removed."""
+        await self._ask({"do": "forget", "seat": self.number})
+
     async def poll(self) -> int | None:
         """None while the server runs. A keeper that is away is being started again: its seats go on meanwhile."""
         try:

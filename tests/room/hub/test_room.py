@@ -18,12 +18,18 @@ from handson.room.hub.store import RoomFullError
 class Seats:
     def __init__(self) -> None:
         self.answering: set[int] = set()
+        self.stuck: set[int] = set()
 
     async def start(self, number: int) -> None:
         self.answering.add(number)
 
     def ready(self, number: int) -> bool:
         return number in self.answering
+
+    async def forget(self, number: int) -> None:
+        if number in self.stuck:
+            raise TimeoutError
+        self.answering.discard(number)
 
 
 @pytest.fixture
@@ -186,3 +192,23 @@ def test_the_load_is_that_of_the_host(room: Room) -> None:
     assert 0 <= load.cpu <= 1
     assert 0 < load.memory_used < load.memory_total
     assert load.disk_free > 0
+
+
+def test_who_is_forgotten_is_not_on_the_board_and_their_seat_is_free(room: Room) -> None:
+    ada, bob = room.join("Ada", "seat"), room.join("Bob", "seat")
+    room.report(ada.number, checked(False))
+    asyncio.run(room.forget(ada.number))
+    assert [one["name"] for one in room.for_board()["attendees"]] == ["Bob"]
+    assert room.seats_left() == 1
+    assert room.come_back(room.seat_code(ada.number)) is None
+    assert room.come_back(room.seat_code(bob.number)) == bob
+    ada_again = room.join("Ada", "seat")
+    assert row(again(room), ada_again.number)["lesson"] == "", "and nothing of before is theirs"
+
+
+def test_whose_seat_cannot_be_removed_is_not_forgotten(room: Room) -> None:
+    ada = room.join("Ada", "seat")
+    room._seats.stuck.add(ada.number)  # type: ignore[attr-defined]
+    with pytest.raises(TimeoutError):
+        asyncio.run(room.forget(ada.number))
+    assert room.store.attendee(ada.number) == ada

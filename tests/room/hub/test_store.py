@@ -88,3 +88,30 @@ def test_users_of_the_hub_have_no_names_of_people() -> None:
     assert number_of_user("supervisor") is None
     assert number_of_user("seat-") is None
     assert number_of_user("seat-٧") is None
+
+
+def written(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.glob("room.sqlite*"))
+
+
+def test_who_is_forgotten_leaves_nothing_but_a_number_that_nobody_gets(store: Store, tmp_path: Path) -> None:
+    store.join("Ada", "seat", **ALL)
+    bob = store.join("Bob", "seat", **ALL)
+    for number in (1, 2):
+        store.add_event(Event(1.0, number, "opened", "add", {}))
+    assert b"Bob" in written(tmp_path)
+    store.forget(2)
+    assert [event.number for event in store.events()] == [1]
+    assert b"Bob" not in written(tmp_path)
+    store.close()
+    again = Store(tmp_path / "room.sqlite")
+    assert again.attendee(bob.number) is None
+    assert again.taken_seats() == 1
+    assert again.join("Bob", "seat", **ALL).number == 3, "their come-back code is made of the number"
+
+
+def test_a_room_whose_numbers_are_used_up_is_full(store: Store) -> None:
+    store.set_fact("last", 998)
+    assert store.join("Ada", "seat", **ALL).number == 999
+    with pytest.raises(RoomFullError):
+        store.join("Bob", "seat", **ALL)

@@ -292,6 +292,21 @@ class SignOutHandler(LogoutHandler):  # type: ignore[misc]  # jupyterhub has no 
         self.redirect(JOIN)
 
 
+class ForgetHandler(RoomHandler):
+    """Leaving for good: the asker's own seat, files, name and history, and nobody else's."""
+
+    @web.authenticated
+    async def post(self) -> None:
+        """Remove them, then sign the device out; in this order, so that a failure can be tried again."""
+        one = self.required_attendee()
+        if self.get_body_argument("forget", "") != "yes":
+            raise web.HTTPError(400)
+        await self.room.forget(one.number)
+        self._jupyterhub_user = None
+        self.clear_login_cookie()
+        self.redirect(JOIN)
+
+
 class StaticHandler(web.StaticFileHandler):
     """Scripts and styles of the room's pages."""
 
@@ -311,6 +326,7 @@ def handlers(app: Any) -> list[Any]:
         (r"/join", JoinHandler),
         (r"/login", LoginHandler),
         (r"/logout", SignOutHandler),
+        (r"/forget", ForgetHandler),
         (r"/(?:home|token|admin|accept-share)", ToMeHandler),
         (r"/spawn(?:-pending)?(?:/.*)?", SpawnHandler),
         (r"/user/(?P<user_name>[^/]+)(?P<user_path>/.*)?", SeatHandler),

@@ -47,6 +47,10 @@ class Attendance:
         """Of one attendee; an empty one where nothing is known."""
         return self._by_number.setdefault(number, Progress())
 
+    def forget(self, number: int) -> None:
+        """Know nothing of one attendee."""
+        self._by_number.pop(number, None)
+
     def follow(self, event: Event) -> bool:
         """Take in an event; whether anything that is worth keeping has changed."""
         one = self.of(event.number)

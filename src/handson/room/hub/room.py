@@ -50,6 +50,9 @@ class Seats(Protocol):
     def ready(self, number: int) -> bool:
         """Whether it answers."""
 
+    async def forget(self, number: int) -> None:
+        """End the seat and remove its files and its user; raises where something of it stays."""
+
 
 class Room:
     """One room. Lives in the hub's process; nothing here waits for anything but the disk."""
@@ -87,6 +90,14 @@ class Room:
         self.store.change_door(number, door, seats=self.settings.seats, attendees=self.settings.attendees)
         if door == "page":
             self.queue.leave(number)
+        self.bell.ring()
+
+    async def forget(self, number: int) -> None:
+        """Remove all that there is of an attendee; raises, and knows them still, where their seat cannot be removed."""
+        self.queue.leave(number)
+        await self._seats.forget(number)
+        self.store.forget(number)
+        self.attendance.forget(number)
         self.bell.ring()
 
     def is_class_code(self, typed: str) -> bool:

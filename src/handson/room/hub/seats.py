@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from jupyterhub.handlers.base import BaseHandler
+from jupyterhub.utils import maybe_future
 from tornado.httputil import HTTPConnection, HTTPServerRequest
 
 from handson.room.hub.store import user_of
+
+_STOP_PATIENCE = 60.0
+"""Seconds that a seat may take to end."""
 
 
 class _NoConnection(HTTPConnection):
@@ -24,12 +29,16 @@ class HubSeats:
     def __init__(self, app: Any) -> None:
         self._app = app
 
-    async def start(self, number: int) -> None:
-        """Start a seat's server, and return once it answers and the proxy leads there; raises where it does not."""
+    def _as_handler(self) -> Any:
         handler = BaseHandler(
             self._app.tornado_application, HTTPServerRequest("GET", "/hub/wait", connection=_NoConnection())
         )
         handler._jupyterhub_user = None
+        return handler
+
+    async def start(self, number: int) -> None:
+        """Start a seat's server, and return once it answers and the proxy leads there; raises where it does not."""
+        handler = self._as_handler()
         user = handler.find_user(user_of(number))
         if user is None:
             raise LookupError(f"{user_of(number)} is no user of the hub")
@@ -44,6 +53,27 @@ class HubSeats:
             await handler.spawn_single_user(user)
         if spawner._spawn_future:
             await spawner._spawn_future
+
+    async def forget(self, number: int) -> None:
+        """End a seat's server, let its spawner remove what the seat kept (`delete_forever`), and remove its user."""
+        handler = self._as_handler()
+        user = handler.find_user(user_of(number))
+        if user is None:
+            return
+        spawner = user.spawner
+        deadline = time.monotonic() + _STOP_PATIENCE
+        while spawner.pending:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{user_of(number)} is still pending {spawner.pending}")
+            await asyncio.sleep(0.1)
+        if user.running:
+            await handler.stop_single_user(user)
+            while spawner.pending and time.monotonic() < deadline:
+                await asyncio.sleep(0.1)
+            if user.running or spawner.pending:
+                raise TimeoutError(f"{user_of(number)} did not stop")
+        await maybe_future(spawner.delete_forever())  # JupyterHub's delete_spawners() would only log that it failed
+        self._app.users.delete(user)
 
     def ready(self, number: int) -> bool:
         """Whether the hub holds that seat's server for running."""

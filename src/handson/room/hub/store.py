@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, content TEXT NOT NULL) S
 MOST_EVENTS = 200_000
 """Of a room; more are not kept. A class of 100 for three hours makes some 20,000."""
 
+LAST_NUMBER = 999
+"""Of a room, ever: numbers of those who were forgotten are not given again."""
+
 
 @dataclass(frozen=True)
 class Attendee:
@@ -94,6 +97,7 @@ class Store:
             self._connection = sqlite3.connect(file, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
+            self._connection.execute("PRAGMA secure_delete=ON")  # what was forgotten is not in the file any more
             self._connection.executescript(_TABLES)
         except sqlite3.Error as error:
             raise HandsonError(
@@ -128,12 +132,24 @@ class Store:
             if self._one("SELECT count(*) FROM attendee WHERE folded = ?", folded(name)):
                 raise NameRefusedError("name_taken")
             self._refuse_where_full(door, seats, attendees, joining=True)
-            number = self._one("SELECT coalesce(max(number), 0) + 1 FROM attendee")
+            number = max(self._one("SELECT coalesce(max(number), 0) FROM attendee"), self.fact("last") or 0) + 1
+            if number > LAST_NUMBER:
+                raise RoomFullError
             one = Attendee(number, name, door, time.time())
             connection.execute(
                 "INSERT INTO attendee VALUES (?, ?, ?, ?, ?)", (number, name, folded(name), door, one.joined)
             )
         return one
+
+    def forget(self, number: int) -> None:
+        """Remove an attendee and all they did. Their number is not given again: their come-back code is made of it."""
+        with self._change() as connection:
+            last = max(self._one("SELECT coalesce(max(number), 0) FROM attendee"), self.fact("last") or 0)
+            connection.execute("INSERT OR REPLACE INTO fact VALUES ('last', ?)", (json.dumps(last),))
+            connection.execute("DELETE FROM attendee WHERE number = ?", (number,))
+            connection.execute("DELETE FROM event WHERE number = ?", (number,))
+        self._events = self._one("SELECT count(*) FROM event")
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def change_door(self, number: int, door: Door, *, seats: int, attendees: int) -> None:
         """Take the other door; raises RoomFullError where no seat is left."""

@@ -1,4 +1,4 @@
-"""A headless Chromium that opens a site from its folder and finds no other host."""
+"""A headless Chromium that opens a site from its folder, or one host's pages, and finds no other host."""
 
 from __future__ import annotations
 
@@ -28,8 +28,11 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 @contextmanager
-def chromium(profile: Path) -> Iterator[Any]:
-    """A Selenium driver of Chromium, its profile in folder `profile`; raises HandsonError where a part is missing."""
+def chromium(profile: Path, host: str = "") -> Iterator[Any]:
+    """A Selenium driver of Chromium, its profile in folder `profile`; raises HandsonError where a part is missing.
+
+    host: the one that it may reach; empty: none.
+    """
     try:
         from selenium import webdriver
         from selenium.webdriver.chrome.service import Service
@@ -44,7 +47,11 @@ def chromium(profile: Path) -> Iterator[Any]:
         )
     options = webdriver.ChromeOptions()
     options.binary_location = program
-    for flag in (*FLAGS, f"--host-resolver-rules={_NO_HOST}", f"--user-data-dir={profile}"):
+    for flag in (
+        *FLAGS,
+        f"--host-resolver-rules={_NO_HOST}{f' , EXCLUDE {host}' if host else ''}",
+        f"--user-data-dir={profile}",
+    ):
         options.add_argument(flag)
     driver = webdriver.Chrome(options, Service(driver_program))
     try:
