@@ -78,6 +78,14 @@ class RunningRoom:
         pids = [one["server"][0] for one in known if "server" in one]
         return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
+    def server(self, seat: int) -> int:
+        """The process of a seat's server."""
+        if FENCED:
+            return int(json.loads((self.state / "seats" / str(seat) / "seat.json").read_text())["server"][0])
+        variable = f"JUPYTERHUB_USER=seat-{seat}\0".encode()
+        (pid,) = (pid for pid in self.servers() if variable in Path(f"/proc/{pid}/environ").read_bytes())
+        return pid
+
     def pids(self, needle: str) -> list[int]:
         """The processes of this room whose command line holds `needle`."""
         found = []

@@ -192,7 +192,7 @@ def zip_of(answer: httpx.Response) -> zipfile.ZipFile:
 
 def test_an_attendee_takes_the_work_home_with_what_runs_it(room: RunningRoom, ada: httpx.Client) -> None:
     ada.get("/hub/wait")  # signed in to the seat's server as well
-    (room.state / "seats" / "seat-1" / "mine.txt").write_text("mine")
+    (room.files(1) / "mine.txt").write_text("mine")
     with zip_of(ada.get("/user/seat-1/handson/room/take-home.zip")) as taken:
         assert taken.read("work/mine.txt") == b"mine"
         assert {"start.py", "workshop.toml", "work/vision/01_paint_the_cat.ipynb"} <= set(taken.namelist())
@@ -204,8 +204,7 @@ def test_the_presenter_exports_all_seats_also_those_that_do_not_run(room: Runnin
     bob = room.browser()
     wait_for_seat(bob, join(bob, room.secrets["class_code"], "Bob"))
     number = int(bob.get("/hub/wait").url.path.split("/")[2].removeprefix("seat-"))
-    (pid,) = [pid for pid in room.pids("jupyterhub.singleuser") if f"seat-{number}".encode() in environment_of(pid)]
-    os.kill(pid, signal.SIGTERM)
+    os.kill(room.server(number), signal.SIGTERM)
     until(lambda: bob.get("/hub/wait").url.path == "/hub/wait" or None, "the end of Bob's server")
     url = f"http://127.0.0.1:{room.board_port}/api/export"
     answer = httpx.get(url, headers={"Authorization": f"Bearer {room.secrets['board']}"}, timeout=120)
@@ -216,10 +215,6 @@ def test_the_presenter_exports_all_seats_also_those_that_do_not_run(room: Runnin
         with zipfile.ZipFile(io.BytesIO(exported.read(f"seat-{number}.zip"))) as work:
             assert "work/vision/01_paint_the_cat.ipynb" in work.namelist()
     assert httpx.get(url, timeout=20).status_code == 401
-
-
-def environment_of(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/environ").read_bytes()
 
 
 def test_whoever_guesses_codes_waits_whatever_address_they_claim(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ class Hub:
         proxy.write_text(f'#!/bin/sh\nexec {node()} {front_end() / "room" / "proxy.mjs"} "$@"\n')
         proxy.chmod(0o755)
         text = (COMMON + OURS + "c.Spawner.poll_interval = 1\n").format(
-            port=PORT, folder=self.folder, proxy=proxy, state=self.room.state
+            port=PORT, folder=self.folder, proxy=str(proxy), state=self.room.state
         )
         (self.folder / "config.py").write_text(text)
         self.start()
