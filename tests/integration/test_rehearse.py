@@ -22,6 +22,7 @@ from handson.rehearse.hosted import read_room
 from handson.rehearse.report import DID_NOT_GROW
 from tests.conftest import LESSON, WORKSHOP
 from tests.integration.room import (
+    LONG,
     RunningRoom,
     come_back,
     join,
@@ -32,7 +33,7 @@ from tests.integration.room import (
     xsrf_of,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(280)]
+pytestmark = [LONG, pytest.mark.integration, pytest.mark.timeout(280)]
 QUICK = ("--pace", "50", "--training", "5", "--rush", "20")
 EASY = (
     "--limit",

@@ -19,6 +19,7 @@ import pytest
 
 from tests.integration.room import (
     FENCED,
+    LONG,
     RunningRoom,
     come_back,
     join,
@@ -29,7 +30,7 @@ from tests.integration.room import (
     xsrf_of,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [LONG, pytest.mark.integration, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")

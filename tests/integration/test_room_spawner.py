@@ -20,6 +20,7 @@ import pytest
 from handson.kit.frontend import front_end
 from handson.room.hub.node import node
 from tests.conftest import ROOT
+from tests.integration.room import LONG
 from tests.room.keeping import Keeping, needs_seats
 
 needs_seats()
@@ -28,7 +29,7 @@ sys.path.insert(0, str(ROOT / "bench" / "room"))
 from attendee import Attendee  # noqa: E402
 from hosts import COMMON, OURS  # noqa: E402
 
-pytestmark = pytest.mark.integration
+pytestmark = [LONG, pytest.mark.integration]
 PORT = 8941
 
 
