@@ -30,6 +30,7 @@ PLACES = [
     ("chromium", "class.lan"),
     ("chromium", "localhost"),
     ("firefox", "file"),
+    ("firefox", "class.lan"),
     ("firefox", "localhost"),
 ]
 """By double-click; by plain http from a host name, which has the standing of one in the room; from this machine."""

@@ -2,7 +2,7 @@
 
 Solved versions with the data that the page carries; most trainings take two steps. What they reach with all their steps
 is held by `handson check --tier page`. Some minutes for each place: without HANDSON_EVERYWHERE=1 two places stand for
-all, and in Firefox three lessons.
+all, and three lessons.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def test_all_lessons_run_to_their_end(solved: Site, port: int, browser: str, pla
         pytest.skip(f"no {browser} here ({', '.join(PROGRAMS[browser])}): install it to drive the lessons in it")
     address = solved.index.as_uri() if place == "file" else f"http://{place}:{port}/"
     how = "all" if (browser, place) == PLACES[0] else "short"
-    names = AGENDA if browser == "chromium" or everywhere else AGENDA[:3]
+    names = AGENDA if everywhere else AGENDA[:3]
     lessons = [f"{name}={CATALOG.find(name).contract.picture}" for name in names]
     command = ["node", "tests/browser/lessons.mjs", browser, program, address, str(tmp_path), how, *lessons]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=880)
