@@ -98,7 +98,9 @@ def host_class(
     if trust_everyone:
         hold(settings, say, ready)
     else:
-        hold(settings, say, ready, lambda: with_keeper(settings, _shown()), lambda part: as_its_user(part, settings))
+        hold(
+            settings, say, ready, lambda: with_keeper(settings, say, _shown()), lambda part: as_its_user(part, settings)
+        )
 
 
 def _shown() -> list[Path]:

@@ -68,16 +68,25 @@ def _send_all() -> None:
 
 
 def _send(report: bytes) -> None:
+    ask_hub("POST", "/room/report", report)
+
+
+def ask_hub(method: str, path: str, body: bytes | None = None, patience: float = _PATIENCE) -> tuple[int, bytes]:
+    """Ask the API of the hub behind this seat, as the seat; the status and what was answered.
+
+    Raises OSError, ValueError or HTTPException where it does not answer within `patience` seconds.
+    """
     url = urlsplit(os.environ["JUPYTERHUB_API_URL"])
     by_socket = url.scheme == "http+unix"
-    connection = http.client.HTTPConnection("hub" if by_socket else url.netloc, timeout=_PATIENCE)
+    connection = http.client.HTTPConnection("hub" if by_socket else url.netloc, timeout=patience)
     try:
         if by_socket:
             connection.sock = socket.socket(socket.AF_UNIX)
-            connection.sock.settimeout(_PATIENCE)
+            connection.sock.settimeout(patience)
             connection.sock.connect(unquote(url.netloc))
         headers = {"Authorization": f"token {os.environ['JUPYTERHUB_API_TOKEN']}", "Content-Type": "application/json"}
-        connection.request("POST", f"{url.path.rstrip('/')}/room/report", report, headers)
-        connection.getresponse().read()
+        connection.request(method, url.path.rstrip("/") + path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
     finally:
         connection.close()

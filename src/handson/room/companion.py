@@ -10,11 +10,9 @@ import asyncio
 import http.client
 import json
 import os
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from jupyter_server.base.handlers import JupyterHandler
 from jupyterhub.httpclient import fetch
@@ -23,6 +21,7 @@ from tornado.iostream import StreamClosedError
 
 from handson.errors import HandsonError
 from handson.lab.places import cache_dir
+from handson.lab.room import ask_hub
 from handson.lessons.given import give
 from handson.room.takehome import packed
 
@@ -75,23 +74,11 @@ def _use_cache(cache: Path) -> None:
         own.symlink_to(cache)
 
 
-def hub_get(path: str, patience: float = 20.0) -> bytes:
+def hub_get(path: str) -> bytes:
     """Ask the hub's API, before there is an event loop; raises OSError or ValueError where it does not answer."""
-    url = urlsplit(os.environ["JUPYTERHUB_API_URL"])
-    by_socket = url.scheme == "http+unix"
-    connection = http.client.HTTPConnection("hub" if by_socket else url.netloc, timeout=patience)
-    try:
-        if by_socket:
-            connection.sock = socket.socket(socket.AF_UNIX)
-            connection.sock.settimeout(patience)
-            connection.sock.connect(unquote(url.netloc))
-        connection.request("GET", url.path.rstrip("/") + path, headers=_token())
-        answer = connection.getresponse()
-        content = answer.read()
-    finally:
-        connection.close()
-    if answer.status != 200:
-        raise ValueError(f"the hub answered {answer.status}")
+    status, content = ask_hub("GET", path, patience=20.0)
+    if status != 200:
+        raise ValueError(f"the hub answered {status}")
     return content
 
 

@@ -19,7 +19,7 @@ from handson.room.seat import linux
 from handson.room.seat.layout import BASE
 from handson.room.seat.root import environment_paths
 from handson.room.seat.settings import Settings, prepared
-from handson.room.supervisor import Part
+from handson.room.supervisor import Part, Say
 
 HUB, PROXY = BASE - 2, BASE - 1
 """The user IDs of hub and proxy; both have the hub's group."""
@@ -41,17 +41,19 @@ def fenced(settings: RoomSettings) -> RoomSettings:
 
 
 @contextmanager
-def with_keeper(settings: RoomSettings, shown: Sequence[Path] = ()) -> Iterator[Sequence[Part]]:
+def with_keeper(settings: RoomSettings, say: Say, shown: Sequence[Path] = ()) -> Iterator[Sequence[Part]]:
     """The keeper, which must run before the hub of a fenced room, and mounts that all of its parts see. Needs root.
 
-    shown: folders that seats may read beside the system and this Python's own. Raises HandsonError where user IDs are
-    taken.
+    shown: folders that seats may read beside the system and this Python's own. What this host cannot limit is said.
+    Raises HandsonError where user IDs are taken.
     """
     places = make_places(settings.state, settings.hub_identity, settings.proxy_identity, settings.group)
     seen, ahead = (*shown, settings.front_end), min(AHEAD, settings.seats)
     linux.share(settings.state)
     try:
         seats = prepared(Settings(settings.state, HUB, shown=seen, hub_socket=places.hub_socket.name, ahead=ahead))
+        if missing := seats.seats().not_limited:
+            say(f"this host cannot limit: {', '.join(missing)}; one seat can take all of it (docs/seats.md)")
         keeper = Part(
             "keeper",
             [sys.executable, "-m", "handson.room.seat.keeper", str(seats.write())],

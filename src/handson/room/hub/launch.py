@@ -15,6 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from handson.errors import HandsonError
+from handson.lab.places import cache_dir
 from handson.lessons.jupyterlab import LAB_SETTINGS
 from handson.room.hub.config import files_command, hub_command, part_environment, proxy_command, server_config
 from handson.room.hub.settings import Identity, RoomSettings
@@ -52,9 +53,14 @@ def hold(
             write_private(places.board_certificate, settings.tls.certificate.read_text(encoding="ascii"))
             write_private(places.board_key, settings.tls.key.read_text(encoding="ascii"))
         show_to_seats(settings, places)
-        own = [started_as(part) for part in parts(settings, places, secrets, dict(os.environ))]
+        own = [started_as(part) for part in parts(settings, places, secrets, own_environment())]
         with before() as first:
             run_until_told(Supervisor([*first, *own], say), lambda: ready(places, secrets))
+
+
+def own_environment() -> dict[str, str]:
+    """This process's environment, with the folder of fetched assets said whole: the room's parts have another home."""
+    return {**os.environ, "HANDSON_CACHE": str(cache_dir())}
 
 
 def show_to_seats(settings: RoomSettings, places: Places) -> None:

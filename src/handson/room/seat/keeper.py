@@ -256,7 +256,7 @@ class Keeper:
         return {
             "seats": seats,
             "cgroups": groups.version,
-            "not_limited": groups.missing + ([] if self.settings.images else ["disk"]),
+            "not_limited": self.seats.not_limited,
             "host_disk_free": free.f_bavail * free.f_frsize,
         }
 

@@ -54,6 +54,11 @@ class Seats:
     shown: tuple[Path, ...]
     images: bool
 
+    @property
+    def not_limited(self) -> list[str]:
+        """What this host cannot limit."""
+        return self.groups.missing + ([] if self.images else ["disk"])
+
     def make(self, number: int) -> Process:
         """The seat's first process; the seat is made if it is not there.
 
