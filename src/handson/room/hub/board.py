@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 import json
 import re
+import socket
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import segno
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from tornado import httpserver, netutil, web
+from tornado import httpserver, web
 from tornado.iostream import StreamClosedError
 
 from handson.errors import HandsonError
@@ -241,12 +242,18 @@ class Board:
             board_application(self._room, self._export), ssl_options=context, max_body_size=_BIGGEST
         )
         try:
-            self._server.add_sockets(netutil.bind_sockets(settings.board_port, settings.board_host))
+            place = socket.create_server(  # tornado's own leaves its socket open where the port is taken
+                (settings.board_host, settings.board_port),
+                family=socket.AF_INET6 if ":" in settings.board_host else socket.AF_INET,
+                backlog=128,
+            )
         except OSError as error:
             raise HandsonError(
                 f"The board cannot listen at {settings.board_host}, port {settings.board_port}: {error.strerror}.",
                 "Name another with --board-port.",
             ) from None
+        place.setblocking(False)
+        self._server.add_socket(place)
 
     async def stop(self) -> None:
         """Listen no more."""
