@@ -1,4 +1,4 @@
-"""An attendee as any JupyterHub sees one: signs in, waits for the server, runs cells over the WebSocket."""
+"""Attendees as a hub sees them: they come in, wait for the server, run cells over the WebSocket, and draw nothing."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import json
 import re
 import time
 import uuid
+from html import unescape
 from typing import Any
 
 import aiohttp
 
 
 class Attendee:
-    """One browser's worth of cookies at the hub `base` (a URL without a slash at its end)."""
+    """One browser's worth of cookies at the hub `base` (a URL without a slash at its end), with its dummy log-in."""
 
     def __init__(self, base: str, name: str) -> None:
-        self.base, self.name = base, name
+        self.base, self.name, self.seat = base, name, f"/user/{name}"
         self.session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
         self.errors = 0
         self._kernels: dict[str, aiohttp.ClientWebSocketResponse] = {}
@@ -27,29 +28,33 @@ class Attendee:
         await self.session.close()
 
     async def join(self, seconds: float = 300) -> float:
-        """Sign in with any password; the seconds until JupyterLab's page is there."""
+        """Come in; the seconds until JupyterLab's page is there."""
         began = time.monotonic()
+        text = await self._come_in(began + seconds)
+        config = json.loads(re.search(r'id="jupyter-config-data"[^>]*>\s*(\{.*?\})\s*</script>', text, re.DOTALL)[1])  # type: ignore[index]
+        self.headers = {"Authorization": f"token {config['token']}"}
+        return time.monotonic() - began
+
+    async def _come_in(self, deadline: float) -> str:
+        """Sign in with any password; JupyterLab's page."""
         async with self.session.get(f"{self.base}/hub/login") as page:
             (xsrf,) = set(re.findall(r'name="_xsrf" value="([^"]+)"', await page.text()))
         form = {"username": self.name, "password": "x", "_xsrf": xsrf}
         async with self.session.post(f"{self.base}/hub/login?next=/hub/spawn", data=form) as page:
             self.errors += page.status >= 400
         while True:
-            async with self.session.get(f"{self.base}/user/{self.name}/lab") as page:
+            async with self.session.get(f"{self.base}{self.seat}/lab") as page:
                 text = await page.text()
                 if page.status == 200 and "jupyter-config-data" in text:
-                    break
+                    return text
                 self.errors += page.status >= 500
-            if time.monotonic() - began > seconds:
-                raise TimeoutError(f"{self.name} was not in after {seconds} s: {page.status} {page.url}")
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name} was not in in time: {page.status} {page.url}")
             await asyncio.sleep(0.1)
-        config = json.loads(re.search(r'id="jupyter-config-data"[^>]*>\s*(\{.*?\})\s*</script>', text, re.DOTALL)[1])  # type: ignore[index]
-        self.headers = {"Authorization": f"token {config['token']}"}
-        return time.monotonic() - began
 
     async def kernel(self) -> str:
         """Start a kernel and connect to it; its ID."""
-        address = f"{self.base}/user/{self.name}/api/kernels"
+        address = f"{self.base}{self.seat}/api/kernels"
         async with self.session.post(address, json={"name": "python3"}, headers=self.headers) as answer:
             kernel = str((await answer.json())["id"])
         socket = await self.session.ws_connect(
@@ -88,6 +93,51 @@ class Attendee:
 
     async def stop(self, kernel: str) -> None:
         await self._kernels.pop(kernel).close()
-        address = f"{self.base}/user/{self.name}/api/kernels/{kernel}"
+        address = f"{self.base}{self.seat}/api/kernels/{kernel}"
         async with self.session.delete(address, headers=self.headers):
             pass
+
+
+class Guest(Attendee):
+    """Somebody in a room of ours: comes in by the class code, waits as the waiting page does, opens the lesson."""
+
+    def __init__(self, base: str, name: str, code: str) -> None:
+        super().__init__(base, name)
+        self.code = code
+
+    async def _come_in(self, deadline: float) -> str:
+        """Join by the form; JupyterLab's page with the first lesson."""
+        async with self.session.get(f"{self.base}/hub/join") as page:
+            form = {"_xsrf": _found(r'name="_xsrf" value="([^"]+)"', await page.text()), "code": self.code}
+        form |= {"name": self.name, "door": "seat"}
+        async with self.session.post(f"{self.base}/hub/join", data=form) as page:
+            self.errors += page.status >= 400
+            text = await page.text()
+        if page.url.path == "/hub/wait":
+            await self._wait(_found(r'data-xsrf="([^"]+)"', text))
+            async with self.session.get(self.base + unescape(_found(r'data-next="([^"]+)"', text))) as page:
+                self.errors += page.status >= 400
+                text = await page.text()
+        if time.monotonic() > deadline or "jupyter-config-data" not in text:
+            raise TimeoutError(f"{self.name} was not in in time: {page.status} {page.url}")
+        self.seat = _found(r"(/user/seat-\d+)/", page.url.path)
+        return text
+
+    async def _wait(self, xsrf: str) -> None:
+        while True:
+            async with self.session.get(f"{self.base}/hub/room/stream", params={"_xsrf": xsrf}) as stream:
+                self.errors += stream.status >= 400
+                async for line in stream.content:
+                    if line.startswith(b"data: "):
+                        state = json.loads(line.removeprefix(b"data: "))["seat"]["state"]
+                        if state == "ready":
+                            return
+                        if state == "failed":
+                            raise RuntimeError(f"{self.name} got no seat")
+
+
+def _found(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    if found is None:
+        raise LookupError(f"no {pattern} in {text[:500]}")
+    return found[1]

@@ -1,7 +1,8 @@
-"""The two rooms that are compared: JupyterHub as it comes, and with seats of ours; both with its dummy log-in."""
+"""The two rooms that are compared: JupyterHub as it comes, with its dummy log-in, and `handson room`."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -10,13 +11,17 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from handson.room.seat.limits import Limits
+from attendee import Attendee, Guest
+
+from handson.kit.frontend import front_end
+from handson.room.hub.node import node
 from handson.room.seat.settings import Settings
 
-COMMON = """
+STOCK = """
 c = get_config()
 c.JupyterHub.bind_url = "http://127.0.0.1:{port}"
 c.ConfigurableHTTPProxy.command = [{proxy!r}]
@@ -29,30 +34,16 @@ c.JupyterHub.concurrent_spawn_limit = 0
 c.JupyterHub.log_level = 30
 c.Spawner.http_timeout = c.Spawner.start_timeout = 300
 c.Spawner.default_url = "/lab"
-"""
-STOCK = """
 c.JupyterHub.hub_port = {port} + 1
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:" + str({port} + 2)
 c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = "{folder}/home/{{username}}"
 c.Spawner.args = ["--allow-root"]
 """
-OURS = """
-from urllib.parse import quote
-from handson.room.database import commit_without_waiting
-
-commit_without_waiting()
-hub = "http+unix://" + quote("{state}/doors/hub/hub.sock", safe="")
-c.JupyterHub.hub_bind_url = c.JupyterHub.hub_connect_url = hub
-c.JupyterHub.hub_socket_mode = 0o666
-c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:" + str({port} + 2)
-c.JupyterHub.spawner_class = "handson.room.spawner.SeatSpawner"
-c.SeatSpawner.state = "{state}"
-"""
 
 
 class Host:
-    """A running room in a folder of its own; `name(n)` is what its n-th attendee is called."""
+    """A running room in a folder of its own, at `base`."""
 
     def __init__(self, port: int) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="bench")).resolve()
@@ -61,8 +52,17 @@ class Host:
         self.base = f"http://127.0.0.1:{port}"
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def name(self, number: int) -> str:
-        return f"seat-{number}"
+    def start(self, seats: int) -> None:
+        """Start it for so many people; it is up when this returns."""
+        raise NotImplementedError
+
+    def attendee(self, number: int) -> Attendee:
+        """Somebody who can come in."""
+        return Attendee(self.base, f"seat-{number}")
+
+    def pids(self, person: Attendee) -> list[int]:
+        """The server and the kernels of somebody who is in."""
+        raise NotImplementedError
 
     def _start(self, *command: str, **environment: str) -> None:
         with (self.folder / "log.txt").open("ab") as log:
@@ -73,25 +73,14 @@ class Host:
                 )
             )
 
-    def _hub(self, config: str, **facts: object) -> None:
-        proxy = shutil.which("configurable-http-proxy")
-        if proxy is None:
-            sys.exit("configurable-http-proxy is not in the PATH: npm install configurable-http-proxy@5")
-        text = (COMMON + config).format(port=self.port, folder=self.folder, proxy=proxy, **facts)
-        (self.folder / "config.py").write_text(text)
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        self._start(sys.executable, "-m", "jupyterhub", "-f", str(self.folder / "config.py"), PATH=path)
-        deadline = time.monotonic() + 60
-        while True:
-            with suppress(OSError), urllib.request.urlopen(f"{self.base}/hub/login", timeout=5):
-                return
-            if time.monotonic() > deadline:
-                sys.exit((self.folder / "log.txt").read_text())
+    def _until(self, condition: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline or self.processes[0].poll() is not None:
+                text = (self.folder / "log.txt").read_text()
+                self.end()
+                sys.exit(text)
             time.sleep(0.1)
-
-    def server_pids(self, number: int) -> list[int]:
-        """The server and the kernels of an attendee."""
-        raise NotImplementedError
 
     def join(self) -> None:
         """Put this process where an attendee's kernels are."""
@@ -109,13 +98,27 @@ class Host:
 
 
 class Stock(Host):
-    """JupyterHub's own local spawner: every server is a new `jupyterhub-singleuser`."""
+    """JupyterHub's own local spawner: every server is a new `jupyterhub-singleuser`. The proxy is the one of ours."""
 
-    def start(self, ahead: int) -> None:  # noqa: ARG002 (nothing is started ahead there)
-        self._hub(STOCK)
+    def start(self, seats: int) -> None:  # noqa: ARG002 (nothing is started ahead there)
+        """Start the hub, and wait for its log-in page."""
+        proxy = self.folder / "proxy"
+        proxy.write_text(f'#!/bin/sh\nexec {node()} {front_end() / "room" / "proxy.mjs"} "$@"\n')
+        proxy.chmod(0o755)
+        text = STOCK.format(port=self.port, folder=self.folder, proxy=str(proxy))
+        (self.folder / "config.py").write_text(text)
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        self._start(sys.executable, "-m", "jupyterhub", "-f", str(self.folder / "config.py"), PATH=path)
+        self._until(self._answers, 60)
 
-    def server_pids(self, number: int) -> list[int]:
-        home = f"{self.folder}/home/{self.name(number)}"
+    def _answers(self) -> bool:
+        with suppress(OSError), urllib.request.urlopen(f"{self.base}/hub/login", timeout=5):
+            return True
+        return False
+
+    def pids(self, person: Attendee) -> list[int]:
+        """See the base class."""
+        home = f"{self.folder}/home/{person.name}"
         found = []
         for folder in Path("/proc").iterdir():
             with suppress(OSError):
@@ -125,25 +128,34 @@ class Stock(Host):
 
 
 class Ours(Host):
-    """Seats: forked, in namespaces and control groups."""
+    """`handson room` as an organiser starts it, with the workshop's own lessons."""
 
-    def start(self, ahead: int) -> None:
-        self.state = self.folder / "room"
-        (self.state / "seats").mkdir(parents=True)
-        self.settings = Settings(self.state, hub=os.getuid(), limits=Limits(), ahead=ahead)
-        self._start(sys.executable, "-m", "handson.room.seat.keeper", str(self.settings.write()))
+    def start(self, seats: int) -> None:
+        """Start the room, and wait until it has said its class code and forked ahead what it means to."""
+        state = self.folder / "room"
+        self._start(
+            *(sys.executable, "-m", "handson", "room", "--address", "127.0.0.1", "--port", str(self.port)),
+            *("--board-port", str(self.port + 1), "--mdns", "", "--no-page", "--seats", str(seats)),
+            *("--state", str(state)),
+        )
+        self._until(lambda: "class code" in (self.folder / "log.txt").read_text(), 120)
+        self.code = json.loads((state / "hub" / "secrets.json").read_text())["class_code"]
+        self.settings = Settings.read(state / "seats" / "room.json")
         self.seats = self.settings.seats()
-        self._hub(OURS, state=self.state)
-        deadline = time.monotonic() + 120
-        while not all(len(self.seats.groups.pids(number, "server")) >= 2 for number in range(1, ahead + 1)):
-            if time.monotonic() > deadline:
-                sys.exit((self.folder / "log.txt").read_text())
-            time.sleep(0.1)
+        ahead = range(1, self.settings.ahead + 1)
+        self._until(lambda: all(len(self.seats.groups.pids(number, "server")) >= 2 for number in ahead), 120)
         time.sleep(1)
 
-    def join(self) -> None:
-        self.seats.groups.join(1, "kernels")
+    def attendee(self, number: int) -> Attendee:
+        """See the base class."""
+        return Guest(self.base, f"Guest {number}", self.code)
 
-    def server_pids(self, number: int) -> list[int]:
+    def pids(self, person: Attendee) -> list[int]:
+        """See the base class."""
+        number = int(person.seat.rpartition("-")[2])
         first = self.seats.process(number, "init")
         return sorted(self.seats.groups.pids(number) - ({first.pid} if first else set()))
+
+    def join(self) -> None:
+        """See the base class."""
+        self.seats.groups.join(1, "kernels")

@@ -1,6 +1,6 @@
 """A room of ours beside JupyterHub as it comes, on one machine: joins, first results, memory, training, small cells.
 
-README.md holds the table and the command. Needs root, and configurable-http-proxy in the PATH.
+README.md holds the table and the command. Needs root.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from attendee import Attendee
 from hosts import Host, Ours, Stock
 
 HERE = Path(__file__).parent
@@ -70,7 +69,7 @@ def private_megabytes(pids: list[int]) -> float:
 
 async def joins(host: Host, count: int) -> dict[str, float]:
     """All at once: the seconds of the median and of the last, and how many errors anybody saw."""
-    people = [Attendee(host.base, host.name(number)) for number in range(1, count + 1)]
+    people = [host.attendee(number) for number in range(1, count + 1)]
     try:
         seconds = sorted(await asyncio.gather(*(person.join() for person in people)))
         errors = sum(person.errors for person in people)
@@ -82,8 +81,8 @@ async def joins(host: Host, count: int) -> dict[str, float]:
 
 async def first_results(host: Host) -> dict[str, float]:
     """Seconds from asking for a kernel to PyTorch's first result (median of 5), and a seat's private megabytes then."""
-    person = Attendee(host.base, host.name(1))
-    other = Attendee(host.base, host.name(2))
+    person = host.attendee(1)
+    other = host.attendee(2)
     try:
         await person.join()
         await other.join()
@@ -98,7 +97,7 @@ async def first_results(host: Host) -> dict[str, float]:
         kernel = await person.kernel()
         await person.run(kernel, FIRST)
         await person.run(kernel, PLOT)
-        memory = private_megabytes(host.server_pids(1))
+        memory = private_megabytes(host.pids(person))
         await person.stop(kernel)
         return {"first result": statistics.median(seconds), "memory": memory}
     finally:
@@ -108,7 +107,7 @@ async def first_results(host: Host) -> dict[str, float]:
 
 async def trainings(host: Host) -> dict[str, float]:
     """Images a second of all trainings together, and the 95th percentile of a small cell of a 13th person meanwhile."""
-    people = [Attendee(host.base, host.name(number)) for number in range(1, TRAINERS + 2)]
+    people = [host.attendee(number) for number in range(1, TRAINERS + 2)]
     try:
         await asyncio.gather(*(person.join() for person in people))
         *trainers, idler = people
@@ -156,9 +155,9 @@ def best_possible(join: Callable[[], None]) -> float:
     return sum(float(process.communicate()[0]) for process in running)
 
 
-def measure(host: Host, ahead: int, work: Any, with_best: bool = False) -> dict[str, float]:
+def measure(host: Host, seats: int, work: Any, with_best: bool = False) -> dict[str, float]:
     """One question put to a room that was just started; the best possible is measured in it, before and after."""
-    host.start(ahead)
+    host.start(seats)
     try:
         before = best_possible(host.join) if with_best else 0.0
         found: dict[str, float] = asyncio.run(work(host))
@@ -211,10 +210,10 @@ def main() -> None:
     file = HERE / "results.json"
     results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     for question in wanted.only:
-        ahead, work = QUESTIONS[question]
+        seats, work = QUESTIONS[question]
         for number, kind in enumerate(wanted.hosts):
             host = (Stock if kind == "stock" else Ours)(wanted.port + 10 * number)
-            found = measure(host, ahead, work, with_best=question == "train")
+            found = measure(host, seats, work, with_best=question == "train")
             found["load"] = os.getloadavg()[0]
             results.setdefault(kind, {})[question] = {key: round(value, 4) for key, value in found.items()}
             print(kind, question, results[kind][question], file=sys.stderr)

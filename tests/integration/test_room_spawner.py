@@ -27,10 +27,31 @@ needs_seats()
 pytest.importorskip("aiohttp", reason="aiohttp comes with JupyterHub: pip install 'handson[room]'")
 sys.path.insert(0, str(ROOT / "bench" / "room"))
 from attendee import Attendee  # noqa: E402
-from hosts import COMMON, OURS  # noqa: E402
 
 pytestmark = [LONG, pytest.mark.integration]
 PORT = 8941
+CONFIG = """
+from urllib.parse import quote
+from handson.room.database import commit_without_waiting
+
+commit_without_waiting()
+c = get_config()
+hub = "http+unix://" + quote("{state}/doors/hub/hub.sock", safe="")
+c.JupyterHub.bind_url = "http://127.0.0.1:{port}"
+c.JupyterHub.hub_bind_url = c.JupyterHub.hub_connect_url = hub
+c.JupyterHub.hub_socket_mode = 0o666
+c.JupyterHub.authenticator_class = "dummy"
+c.JupyterHub.db_url = "sqlite:///{folder}/hub.sqlite"
+c.JupyterHub.cookie_secret_file = "{folder}/cookie"
+c.JupyterHub.spawner_class = "handson.room.spawner.SeatSpawner"
+c.ConfigurableHTTPProxy.command = [{proxy!r}]
+c.ConfigurableHTTPProxy.pid_file = "{folder}/proxy.pid"
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:" + str({port} + 2)
+c.Authenticator.allow_all = True
+c.SeatSpawner.state = "{state}"
+c.Spawner.default_url = "/lab"
+c.Spawner.poll_interval = 1
+"""
 
 
 class Hub:
@@ -43,9 +64,7 @@ class Hub:
         proxy = self.folder / "proxy"  # the one that comes with handson
         proxy.write_text(f'#!/bin/sh\nexec {node()} {front_end() / "room" / "proxy.mjs"} "$@"\n')
         proxy.chmod(0o755)
-        text = (COMMON + OURS + "c.Spawner.poll_interval = 1\n").format(
-            port=PORT, folder=self.folder, proxy=str(proxy), state=self.room.state
-        )
+        text = CONFIG.format(port=PORT, folder=self.folder, proxy=str(proxy), state=self.room.state)
         (self.folder / "config.py").write_text(text)
         self.start()
 

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("jupyterhub", reason="jupyterhub is not installed: pip install 'handson[room]'")
 
 from handson.lab.places import cache_dir
+from handson.room.fenced import seats_ahead
 from handson.room.hub.launch import own_environment
 from handson.room.seat import cgroups
 from handson.room.seat.layout import Layout
@@ -34,3 +35,10 @@ def test_what_a_host_cannot_limit_is_known(tmp_path: Path) -> None:
     seats = Seats(Layout(tmp_path), none, Limits(), (), images=False)
     assert {"memory", "disk"} <= set(seats.not_limited)
     assert "disk" not in dataclasses.replace(seats, images=True).not_limited
+
+
+@pytest.mark.parametrize(
+    ("seats", "available", "ahead"), [(30, 8 << 30, 30), (100, 64 << 30, 40), (30, 1 << 30, 10), (30, 0, 0)]
+)
+def test_seats_are_forked_ahead_as_far_as_a_quarter_of_the_memory_goes(seats: int, available: int, ahead: int) -> None:
+    assert seats_ahead(seats, available) == ahead

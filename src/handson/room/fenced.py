@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from handson.room.hub.config import part_environment
 from handson.room.hub.settings import Identity, RoomSettings
 from handson.room.hub.state import make_places
@@ -23,8 +25,10 @@ from handson.room.supervisor import Part, Say
 
 HUB, PROXY = BASE - 2, BASE - 1
 """The user IDs of hub and proxy; both have the hub's group."""
-AHEAD = 4
-"""Seats that wait, forked, for the first who come."""
+AHEAD = 40
+"""Seats that wait, forked, for those who come; fewer where memory is short."""
+_AHEAD_BYTES = 25 << 20
+"""What one that waits has to itself."""
 
 
 def fenced(settings: RoomSettings) -> RoomSettings:
@@ -48,7 +52,7 @@ def with_keeper(settings: RoomSettings, say: Say, shown: Sequence[Path] = ()) ->
     Raises HandsonError where user IDs are taken.
     """
     places = make_places(settings.state, settings.hub_identity, settings.proxy_identity, settings.group)
-    seen, ahead = (*shown, settings.front_end), min(AHEAD, settings.seats)
+    seen, ahead = (*shown, settings.front_end), seats_ahead(settings.seats, psutil.virtual_memory().available)
     linux.share(settings.state)
     try:
         seats = prepared(Settings(settings.state, HUB, shown=seen, hub_socket=places.hub_socket.name, ahead=ahead))
@@ -65,6 +69,11 @@ def with_keeper(settings: RoomSettings, say: Say, shown: Sequence[Path] = ()) ->
         yield [keeper]
     finally:
         linux.stop_sharing(settings.state)
+
+
+def seats_ahead(seats: int, available: int) -> int:
+    """How many of `seats` are forked before anybody comes, where so many bytes are available: a quarter is for them."""
+    return min(AHEAD, seats, available // 4 // _AHEAD_BYTES)
 
 
 def as_its_user(part: Part, settings: RoomSettings) -> Part:
