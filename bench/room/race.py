@@ -182,7 +182,7 @@ ROWS = [
     ("10 at once, the last one in JupyterLab, seconds", "ten", "last", "≤ 2.5", ".3g"),
     ("40 at once, the last one in, seconds", "forty", "last", "≤ 8", ".3g"),
     ("errors that the 40 saw", "forty", "errors", "0", ".0f"),
-    ("private memory of a seat after `import torch` and a plot, MB", "first", "memory", "≤ 60", ".1f"),
+    ("private memory of a seat after `import torch` and a plot, MiB", "first", "memory", "≤ 60", ".1f"),
     ("kernel asked for to first PyTorch result, seconds", "first", "first result", "≤ 0.25", ".2f"),
     ("12 trainings at once, of the best possible", "train", "share", "≥ 95 %", ".0%"),
     ("95th percentile of a one-line cell while 12 train, seconds", "train", "p95", "≤ 0.25", ".3f"),

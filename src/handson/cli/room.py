@@ -173,7 +173,6 @@ def _trusting(settings: RoomSettings) -> RoomSettings:
     arguments = ["--allow-root"] if os.geteuid() == 0 else []
     return settings.model_copy(
         update={
-            "spawner_class": "handson.room.plain.PlainSpawner",
             "spawner": {
                 "cmd": [sys.executable, "-m", "jupyterhub.singleuser"],
                 "args": arguments,

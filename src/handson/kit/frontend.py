@@ -60,7 +60,8 @@ def _digest(web: Path) -> str:
 def packages(say: Say = lambda _: None) -> str:
     """Bring the packages that `web/package-lock.json` names, where they are not there yet; returns npm's path.
 
-    Raises HandsonError where there is no npm, or it fails.
+    Raises HandsonError where there is no npm, it fails, or the folder of packages is a link: npm would empty what is
+    behind.
     """
     npm = shutil.which("npm")
     if npm is None:
@@ -70,6 +71,11 @@ def packages(say: Say = lambda _: None) -> str:
     lock = hashlib.sha256((CHECKOUT / "package-lock.json").read_bytes()).hexdigest()
     stamp = CHECKOUT / "node_modules" / ".handson-lock"
     if not stamp.is_file() or stamp.read_text(encoding="ascii") != lock:
+        if stamp.parent.is_symlink():
+            raise HandsonError(
+                f"{stamp.parent} is a link to packages of another state, and npm would empty the folder behind it.",
+                "Remove the link; the packages are then brought here.",
+            )
         say("getting the packages of the front end (npm ci)")
         _run([npm, "ci", "--no-audit", "--no-fund"])
         stamp.write_text(lock, encoding="ascii")

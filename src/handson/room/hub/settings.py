@@ -66,7 +66,7 @@ class RoomSettings(BaseModel):
     group: Annotated[int, Field(ge=1)] | None = None
     """The group of hub and proxy, by which both reach the sockets between them."""
     node: str = "node"
-    spawner_class: str = "jupyterhub.spawner.SimpleLocalProcessSpawner"
+    spawner_class: str = "handson.room.plain.PlainSpawner"
     spawner: dict[str, Any] = Field(default_factory=dict)
     """Settings of that class, by their names there."""
     lesson_path: str = "/lab/tree/{notebook}"
