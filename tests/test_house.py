@@ -16,7 +16,7 @@ FLOORS: list[set[str]] = [
     {"cli"},
     {"laptop", "kit", "room", "rehearse"},
     {"lessons"},
-    {"workshop", "assets", "environment", "chromium"},
+    {"workshop", "assets", "environment", "chromium", "memory"},
     {"doctor", "toml"},
     {"problems"},
     {"page"},

@@ -58,11 +58,13 @@ def host_class(
         _forget(folder)
         return
     _refuse_without_extra()
+    from handson.memory import available
     from handson.room.fenced import as_its_user, fenced, with_keeper
     from handson.room.hub.launch import hold
     from handson.room.hub.network import checked_address, mdns_name, own_addresses
     from handson.room.hub.node import node
     from handson.room.hub.settings import RoomSettings
+    from handson.room.kept import kernels_kept
 
     _refuse_without_fences(trust_everyone)
     catalog = catalog_of(workshop)
@@ -84,6 +86,7 @@ def host_class(
         board_host=checked_address(board_address),
         board_port=board_port,
         seats=seats,
+        kernels=kernels_kept(seats, available()),
         node=node(),
     )
     settings = _trusting(settings) if trust_everyone else fenced(settings)
@@ -220,4 +223,6 @@ def _tell(settings: RoomSettings, places: Places, secrets: Secrets) -> None:
     out.print(text(means), soft_wrap=True)
     if settings.tls and settings.tls.is_local_ca:
         out.print(f"The CA for devices: {plain(str(places.ca / 'ca.pem'))}", soft_wrap=True)
+    if settings.kernels:
+        out.print(text("kernels_kept", count=settings.kernels), soft_wrap=True)
     out.print("To end the room: Ctrl-C. Seats and their files are there again the next time.", soft_wrap=True)

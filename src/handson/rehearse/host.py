@@ -15,9 +15,9 @@ import aiohttp
 import psutil
 
 from handson.errors import HandsonError
+from handson.memory import holds, limiting_group, memory
 from handson.rehearse.chromium import RealBrowser
 from handson.rehearse.measured import Look, Measured
-from handson.rehearse.memory import holds, limiting_group, memory
 from handson.rehearse.settings import BoardLink, Rehearsal
 
 EVERY = 1.0

@@ -23,6 +23,7 @@ from handson.errors import HandsonError
 from handson.lab.places import cache_dir
 from handson.lab.room import ask_hub
 from handson.lessons.given import give
+from handson.room.kept import end_what_is_done
 from handson.room.takehome import packed
 
 ROOM = "JUPYTERHUB_ROOM"
@@ -57,6 +58,9 @@ async def _start_jupyter_server_extension(app: Any) -> None:
     """Begin, once the server's loop runs and before it answers anybody."""
     if follower := app.web_app.settings.get("handson_room"):
         follower.begin()
+        settings: dict[str, Any] = app.web_app.settings
+        ending = asyncio.get_running_loop().create_task(end_what_is_done(settings["kernel_manager"], app.log))
+        settings["handson_ending"] = ending  # a task that nobody holds may vanish
 
 
 def receive_lessons(folder: Path, answer: bytes) -> None:

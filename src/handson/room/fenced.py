@@ -12,8 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
+from handson.memory import available
 from handson.room.hub.config import part_environment
 from handson.room.hub.settings import Identity, RoomSettings
 from handson.room.hub.state import make_places
@@ -52,7 +51,7 @@ def with_keeper(settings: RoomSettings, say: Say, shown: Sequence[Path] = ()) ->
     Raises HandsonError where user IDs are taken.
     """
     places = make_places(settings.state, settings.hub_identity, settings.proxy_identity, settings.group)
-    seen, ahead = (*shown, settings.front_end), seats_ahead(settings.seats, psutil.virtual_memory().available)
+    seen, ahead = (*shown, settings.front_end), seats_ahead(settings.seats, available())
     linux.share(settings.state)
     try:
         seats = prepared(Settings(settings.state, HUB, shown=seen, hub_socket=places.hub_socket.name, ahead=ahead))
@@ -71,9 +70,9 @@ def with_keeper(settings: RoomSettings, say: Say, shown: Sequence[Path] = ()) ->
         linux.stop_sharing(settings.state)
 
 
-def seats_ahead(seats: int, available: int) -> int:
-    """How many of `seats` are forked before anybody comes, where so many bytes are available: a quarter is for them."""
-    return min(AHEAD, seats, available // 4 // _AHEAD_BYTES)
+def seats_ahead(seats: int, free: int) -> int:
+    """How many of `seats` are forked before anybody comes, where so many bytes are free: a quarter is for them."""
+    return min(AHEAD, seats, free // 4 // _AHEAD_BYTES)
 
 
 def as_its_user(part: Part, settings: RoomSettings) -> Part:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.util
 import os
+import pkgutil
+import resource
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
+import handson.lab
 from handson.lessons.threads import thread_limits
 from handson.room.forge.protocol import Channel, Message
 from handson.room.forge.template import standard_streams
@@ -50,8 +54,13 @@ _WELCOME = (
     "PIL.JpegImagePlugin",
     "anywidget",
     "jedi",
+    "statistics",
+    "vl_convert",
     "handson.lab",
 )
+
+_WORTH_IT = 16 << 20
+"""Bytes that a kernel must have grown by since it last gave memory back."""
 
 
 class Kernels:
@@ -74,6 +83,8 @@ class Kernels:
         for name in (*_WELCOME, *self.extra):
             if importlib.util.find_spec(name.partition(".")[0]) is not None:
                 importlib.import_module(name)
+        for module in pkgutil.walk_packages(handson.lab.__path__, "handson.lab."):
+            importlib.import_module(module.name)
         _warm_up()
         _module_files.extend("".join(file) for file in sorted(_files_of_modules()))
 
@@ -139,8 +150,28 @@ def _frugal_kernel() -> Any:
             finally:
                 module.sys = sys
             self._kernel_modules.extend(_module_files)
+            shell: Any = self.shell
+            shell.events.register("post_run_cell", _GiveBack())
 
     return FrugalKernel
+
+
+class _GiveBack:
+    """After a cell, the memory that it freed goes back to the host: the C library keeps it for the next one, and thirty
+    kernels would keep it for thirty next ones."""
+
+    def __init__(self) -> None:
+        self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; others give back by themselves
+        self._before = _resident_bytes()
+
+    def __call__(self, _result: object = None) -> None:
+        if self._trim is not None and _resident_bytes() - self._before > _WORTH_IT:
+            self._trim(0)
+            self._before = _resident_bytes()
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def _settle_threads() -> None:
@@ -158,6 +189,10 @@ def _warm_up() -> None:
         torch.set_num_threads(1)
         layer = torch.nn.Conv2d(1, 2, 3)
         layer(torch.zeros(1, 1, 8, 8)).sum().backward()
+        torch.optim.Adam(layer.parameters()).step()  # the first optimizer imports torch._dynamo: 100 MB, two seconds
+    image: Any = sys.modules.get("PIL.Image")
+    if image is not None:
+        image.init()  # every format that Pillow knows
     pyplot: Any = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
         import io

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from handson.room.hub.files import ROUTE as FILES
 from handson.room.hub.settings import RoomSettings
 from handson.room.hub.state import Places, Secrets
+from handson.room.kept import KEPT
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -99,15 +100,16 @@ def hub_config(settings: RoomSettings, secrets: Secrets, places: Places) -> dict
             "poll_interval": 10,
             "consecutive_failure_limit": 0,
             "default_url": "/lab",
-            "environment": seat_environment(places),
+            "environment": seat_environment(settings, places),
         },
         **({spawner_name: settings.spawner} if settings.spawner else {}),
     }
 
 
-def seat_environment(places: Places) -> dict[str, str]:
+def seat_environment(settings: RoomSettings, places: Places) -> dict[str, str]:
     """What a seat's server and its kernels find in their environment beside what JupyterHub tells them."""
-    return {ROOM: "1", "JUPYTER_CONFIG_PATH": str(places.jupyter), "JUPYTER_PREFER_ENV_PATH": "1"}
+    kept = {KEPT: str(settings.kernels)} if settings.kernels else {}
+    return {ROOM: "1", **kept, "JUPYTER_CONFIG_PATH": str(places.jupyter), "JUPYTER_PREFER_ENV_PATH": "1"}
 
 
 def server_config(settings: RoomSettings) -> dict[str, Any]:

@@ -59,6 +59,8 @@ class RoomSettings(BaseModel):
     """Both doors together."""
     starts_at_once: Annotated[int, Field(ge=1, le=64)] = 4
     """Seats that start at the same time; the others wait in the queue, in order."""
+    kernels: Annotated[int, Field(ge=1, le=99)] | None = None
+    """Lessons' kernels that a seat keeps; those beyond are ended once they rest. None: all."""
     tls: Tls | None = None
     hub_identity: Identity | None = None
     """None: the user who runs the room."""

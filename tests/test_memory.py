@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from handson.rehearse import memory as module
-from handson.rehearse.memory import Memory, holds, limiting_group, memory
+from handson import memory as module
+from handson.memory import Memory, holds, limiting_group, memory
 
 GB = 10**9
 
@@ -63,3 +63,15 @@ def test_without_a_limit_it_is_the_hosts(groups: Path) -> None:
     assert limiting_group(12345, total=16 * GB) is None, "a process that is gone"
     assert memory(None).total == psutil.virtual_memory().total
     assert 0 < memory(None).used < memory(None).total
+
+
+def test_what_is_available_is_the_hosts_or_what_is_left_of_the_groups(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "limiting_group", lambda _pid: None)
+    assert 0 < module.available() <= psutil.virtual_memory().total
+    (tmp_path / "memory.stat").write_text("anon 900\nshmem 50\n")
+    monkeypatch.setattr(module, "limiting_group", lambda _pid: module.Group(tmp_path, 1000))
+    assert module.available() == 50
+    monkeypatch.setattr(module, "limiting_group", lambda _pid: module.Group(tmp_path, 100))
+    assert module.available() == 0

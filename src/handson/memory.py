@@ -1,7 +1,8 @@
-"""How much memory a room may have: the host's, or less where a control group above it (a container) says so."""
+"""How much memory there is for a room: the host's, or less where a control group above it (a container) says so."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,16 @@ def memory(group: Group | None) -> Memory:
     stat = dict(line.split() for line in (group.folder / "memory.stat").read_text().splitlines())
     names = ("anon", "shmem") if "anon" in stat else ("total_rss", "total_shmem")
     return Memory(sum(int(stat.get(name, "0")) for name in names), group.limit)
+
+
+def available() -> int:
+    """Bytes that this process and what it starts may still take: of the host, or of the group that limits them."""
+    group = limiting_group(os.getpid())
+    free = psutil.virtual_memory().available
+    if group is None:
+        return int(free)
+    found = memory(group)
+    return int(min(free, max(0, found.total - found.used)))
 
 
 def limiting_group(pid: int, total: int | None = None) -> Group | None:
