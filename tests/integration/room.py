@@ -168,7 +168,9 @@ def running_room(state: Path, *options: str, workshop: Path | None = None, wait:
         *options,
     ]
     with log.open("w") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said, text=True, env={**os.environ, "COLUMNS": "200"})
+        process = subprocess.Popen(
+            command, stdout=said, stderr=said, text=True, env={**os.environ, "COLUMNS": "200"}, cwd=state.parent
+        )
     room = RunningRoom(state, port, board_port, process, log)
     try:
         if wait:

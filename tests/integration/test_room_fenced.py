@@ -97,6 +97,12 @@ async def executed(room: RunningRoom, client: httpx.Client, code: str) -> None:
     socket.close()
 
 
+def test_the_folder_that_the_room_was_started_in_is_not_in_the_seat(room: RunningRoom, ada: httpx.Client) -> None:
+    (room.state.parent / "diary.txt").write_text("the organiser's")
+    (room.state.parent / "diary.txt").chmod(0o644)
+    asyncio.run(executed(room, ada, f"import os\nassert not os.path.exists('{room.state.parent}/diary.txt')"))
+
+
 def test_what_a_forked_kernel_measures_is_on_the_board(room: RunningRoom, ada: httpx.Client) -> None:
     asyncio.run(executed(room, ada, "from handson import lab\nlab.report(accuracy=0.5)"))
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import handson
 from handson.errors import HandsonError
 from handson.room.seat import seccomp
 from handson.room.seat.cgroups import WEIGHT, Groups
@@ -55,6 +57,25 @@ def test_seats_see_this_environment_and_no_folder_of_everybody() -> None:
     assert any(Path(os.__file__).is_relative_to(path) for path in (*paths, Path("/usr")))
     assert not {Path(name) for name in ("/", "/tmp", "/home", "/root", "/var", "/etc", "/run")} & set(paths)
     assert not [path for path in paths if any(path != above and path.is_relative_to(above) for above in paths)]
+
+
+def test_the_folder_that_the_room_was_started_in_is_not_seen(tmp_path: Path) -> None:
+    """`python -m` puts it where modules are looked for, and it may be the organiser's home."""
+    (tmp_path / "look.py").write_text(
+        "from handson.room.seat.root import environment_paths\nprint(*environment_paths(), sep='\\n')"
+    )
+    source = str(Path(handson.__file__).parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-m", "look"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": source},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seen = done.stdout.splitlines()
+    assert str(tmp_path) not in seen
+    assert any(Path(source).is_relative_to(path) for path in (*seen, "/usr"))
 
 
 def test_what_is_shown_more_is_shown_if_it_is_there(tmp_path: Path) -> None:

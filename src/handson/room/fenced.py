@@ -59,7 +59,7 @@ def with_keeper(settings: RoomSettings, say: Say, shown: Sequence[Path] = ()) ->
             say(f"this host cannot limit: {', '.join(missing)}; one seat can take all of it (docs/seats.md)")
         keeper = Part(
             "keeper",
-            [sys.executable, "-m", "handson.room.seat.keeper", str(seats.write())],
+            [sys.executable, "-P", "-m", "handson.room.seat.keeper", str(seats.write())],
             part_environment(dict(os.environ), {"HOME": "/nonexistent"}),
             places.logs / "keeper.log",
             sockets=[seats.layout.keeper_socket],
@@ -82,5 +82,15 @@ def as_its_user(part: Part, settings: RoomSettings) -> Part:
     more = (settings.workshop, settings.front_end, Path(settings.node), *([settings.site] if settings.site else []))
     paths = [str(path) for path in environment_paths(more)]
     who = [str(part.uid), str(part.gid if part.gid is not None else part.uid)]
-    command = [sys.executable, "-m", "handson.room.seat.opened", *who, str(settings.state), *paths, "--", *part.command]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "handson.room.seat.opened",
+        *who,
+        str(settings.state),
+        *paths,
+        "--",
+        *part.command,
+    ]
     return dataclasses.replace(part, command=command, uid=None, gid=None, groups=())

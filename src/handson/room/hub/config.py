@@ -135,12 +135,12 @@ def proxy_command(settings: RoomSettings, places: Places) -> list[str]:
 
 def files_command(site: Path, places: Places) -> list[str]:
     """What serves the lesson page's files."""
-    return [sys.executable, "-m", "handson.room.hub.files", str(site), str(places.files_socket)]
+    return [sys.executable, "-P", "-m", "handson.room.hub.files", str(site), str(places.files_socket)]
 
 
 def hub_command(places: Places) -> list[str]:
     """The hub's process."""
-    return [sys.executable, "-m", "handson.room.hub", str(places.settings)]
+    return [sys.executable, "-P", "-m", "handson.room.hub", str(places.settings)]
 
 
 def part_environment(environment: dict[str, str], more: dict[str, str]) -> dict[str, str]:

@@ -33,7 +33,7 @@ TEXTS = {
     "name_taken": "Somebody here has that name. Add a letter or a number. If that was you, come back with your come-back code.",
     "room_full": "Everybody who fits into this room is in it. Sit down beside somebody, or ask the presenter.",
     "form_old": "This form was too old, or your browser keeps no cookies for this page. Try once more.",
-    "kernels_kept": "Memory: each seat keeps the kernels of the {count} lessons used last; those before end once they rest.",
+    "kernels_kept": "Memory: of each seat's kernels, so many go on running: {count}. Those used before end once they rest.",
     "wait_title": "Your seat",
     "wait_script": "This page needs JavaScript to tell your place. It looks again by itself.",
     "hello": "Hello, {name}.",

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import handson
 from handson.room.seat import layout, linux
 from handson.room.seat.layout import Layout
 from handson.room.seat.limits import Limits
@@ -43,10 +44,12 @@ class View:
 def environment_paths(more: Iterable[Path] = ()) -> tuple[Path, ...]:
     """What this Python needs to be there: its prefixes, what it imports from, and `more`; only paths that exist.
 
-    A folder that lies in another of the list is left out, and so is what every seat sees anyway.
+    A folder that lies in another of the list is left out, and so is what every seat sees anyway, and the folder that
+    `python -m` was called in: it may be the organiser's home.
     """
+    imported = sys.path if sys.flags.safe_path else sys.path[1:]
     wanted = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).parent.parent, *more}
-    wanted |= {Path(entry) for entry in sys.path if entry}
+    wanted |= {Path(entry) for entry in imported if entry} | {Path(handson.__file__).parent.parent}
     wanted |= {Path(sysconfig.get_paths()[key]) for key in ("stdlib", "platstdlib", "purelib", "platlib", "data")}
     wanted |= {Path(sys.executable).resolve().parent.parent}
     wanted |= {path.resolve() for path in wanted}
