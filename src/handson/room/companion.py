@@ -23,6 +23,7 @@ from handson.errors import HandsonError
 from handson.lab.places import cache_dir
 from handson.lab.room import ask_hub
 from handson.lessons.given import give
+from handson.room.giveback import give_back
 from handson.room.kept import end_what_is_done
 from handson.room.takehome import packed
 
@@ -110,6 +111,7 @@ class Follower:
             return
         try:
             receive_lessons(self.folder, hub_get("/room/lessons"))
+            give_back()
         except (OSError, HandsonError, ValueError, http.client.HTTPException) as error:
             self._log.error("The lessons could not be given at the start: %s", error)
         self._following = asyncio.get_running_loop().create_task(self.follow())

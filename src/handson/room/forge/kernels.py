@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import importlib.util
+import logging
 import os
 import pkgutil
-import resource
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +17,7 @@ import handson.lab
 from handson.lessons.threads import thread_limits
 from handson.room.forge.protocol import Channel, Message
 from handson.room.forge.template import standard_streams
+from handson.room.giveback import GiveBack
 
 LAUNCHER = "ipykernel_launcher"
 """The module that an ordinary IPython kernel is started by."""
@@ -59,9 +59,6 @@ _WELCOME = (
     "handson.lab",
 )
 
-_WORTH_IT = 16 << 20
-"""Bytes that a kernel must have grown by since it last gave memory back."""
-
 
 class Kernels:
     """The kind of child that a kernel template forks."""
@@ -86,7 +83,7 @@ class Kernels:
         for module in pkgutil.walk_packages(handson.lab.__path__, "handson.lab."):
             importlib.import_module(module.name)
         _warm_up()
-        _module_files.extend("".join(file) for file in sorted(_files_of_modules()))
+        _lay_names_together()
 
     def prepare(self, place: str, settings: Message) -> None:
         """Nothing: what a kernel needs depends on its connection."""
@@ -108,15 +105,12 @@ class Kernels:
 
 def kernel_application(arguments: list[str]) -> Callable[[], None]:
     """IPython's kernel application in this process, with its sockets bound; called, it serves until it is shut down."""
-    from ipykernel.kernelapp import IPKernelApp
-
     launcher = importlib.util.find_spec(LAUNCHER)
     sys.argv = [launcher.origin if launcher and launcher.origin else LAUNCHER, *arguments]
     sys.path[:] = [entry for entry in sys.path if entry and Path(entry) != Path.cwd()]
     _settle_threads()
-    IPKernelApp.kernel_class = _frugal_kernel()
     # 1 stands for a parent that never ends: the template tells the kernel's end, and nothing goes to the terminal.
-    application: Any = IPKernelApp.instance()
+    application: Any = _frugal_application().instance()
     application.initialize([*arguments, "--IPKernelApp.parent_handle=1"])
     start: Callable[[], None] = application.start
     return start
@@ -124,6 +118,15 @@ def kernel_application(arguments: list[str]) -> Callable[[], None]:
 
 _module_files: list[str] = []
 """Where the template's modules are, as strings that lie together in memory."""
+
+
+def _lay_names_together() -> None:
+    """Make the names and files of modules anew, one after the other: each kernel counts references to all of them, and
+    they would else be spread over 5 MB of memory, which would become each kernel's own."""
+    modules = [("".join(name), module) for name, module in sys.modules.items()]
+    sys.modules.clear()
+    sys.modules.update(modules)
+    _module_files.extend("".join(file) for file in sorted(_files_of_modules()))
 
 
 def _files_of_modules() -> set[str]:
@@ -151,27 +154,29 @@ def _frugal_kernel() -> Any:
                 module.sys = sys
             self._kernel_modules.extend(_module_files)
             shell: Any = self.shell
-            shell.events.register("post_run_cell", _GiveBack())
+            shell.events.register("post_run_cell", GiveBack())
 
     return FrugalKernel
 
 
-class _GiveBack:
-    """After a cell, the memory that it freed goes back to the host: the C library keeps it for the next one, and thirty
-    kernels would keep it for thirty next ones."""
+def _frugal_application() -> Any:
+    """IPython's kernel application, which configures its own logger without a look at a thousand others."""
+    from ipykernel.kernelapp import IPKernelApp
 
-    def __init__(self) -> None:
-        self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; others give back by themselves
-        self._before = _resident_bytes()
+    class FrugalApplication(IPKernelApp):
+        kernel_class = _frugal_kernel()
 
-    def __call__(self, _result: object = None) -> None:
-        if self._trim is not None and _resident_bytes() - self._before > _WORTH_IT:
-            self._trim(0)
-            self._before = _resident_bytes()
+        def _configure_logging(self) -> None:
+            manager = logging.Logger.manager
+            known, manager.loggerDict = manager.loggerDict, {}
+            try:
+                super()._configure_logging()
+            finally:
+                known.update(manager.loggerDict)
+                manager.loggerDict = known
 
-
-def _resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    FrugalApplication.__name__ = IPKernelApp.__name__  # its logger and its options are called by it
+    return FrugalApplication
 
 
 def _settle_threads() -> None:

@@ -43,14 +43,24 @@ def signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
+_used: list[logging.Logger] = []
+
+
+def remember_loggers() -> None:
+    """In the template, before it forks: which loggers it uses, so that no child has to look at a thousand others."""
+    known = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
+    loggers = [logger for logger in known if isinstance(logger, logging.Logger)]
+    _used[:] = [logger for logger in loggers if logger.handlers or logger.name.partition(".")[0] == "handson"]
+
+
 def loggers() -> None:
     """No handler of the template's: what a learner logs goes where a new program's would."""
-    for logger in [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]:
-        if isinstance(logger, logging.Logger):
-            for handler in list(logger.handlers):
-                logger.removeHandler(handler)
-    logging.getLogger().setLevel(logging.WARNING)
-    logging.getLogger("handson").setLevel(logging.NOTSET)
+    logging.getLogger().level = logging.WARNING  # setLevel would write to every logger there is
+    logging.getLogger("handson").level = logging.NOTSET
+    for logger in _used:
+        for handler in list(logger.handlers):
+            logger.removeHandler(handler)
+        logger._cache.clear()  # type: ignore[attr-defined]  # what it knew of the levels before
 
 
 def randomness() -> None:
@@ -61,7 +71,7 @@ def randomness() -> None:
         numpy.random.seed()
     torch = sys.modules.get("torch")
     if torch is not None:
-        torch.seed()
+        torch.default_generator.seed()  # the others are seeded when their device is first used
 
 
 def identities() -> None:

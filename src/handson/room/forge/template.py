@@ -25,7 +25,7 @@ from typing import Any, Protocol
 from handson.errors import HandsonError
 from handson.room.forge.holes import fill_holes
 from handson.room.forge.protocol import Channel, Message, Peer, ProtocolError, close_all, pair
-from handson.room.forge.renew import renew
+from handson.room.forge.renew import remember_loggers, renew
 
 log = logging.getLogger("handson.forge")
 
@@ -112,6 +112,7 @@ class Template:
 
         A child returns from here like the template does, so that its stack, its exceptions and its exit are its own.
         """
+        remember_loggers()
         gc.collect()
         fill_holes()
         gc.freeze()  # what was imported is no garbage: collections would write to every page of it
