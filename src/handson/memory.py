@@ -6,8 +6,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 PROC = Path("/proc")
 MOUNTS = {"": Path("/sys/fs/cgroup"), "memory": Path("/sys/fs/cgroup/memory")}
 """Where groups of version 2 (one hierarchy for all) and of version 1 are, as distributions mount them."""
@@ -32,26 +30,42 @@ class Group:
 def memory(group: Group | None) -> Memory:
     """Of the host, or of a group."""
     if group is None:
-        whole = psutil.virtual_memory()
-        return Memory(whole.total - whole.available, whole.total)
+        return _of_the_host()
     stat = dict(line.split() for line in (group.folder / "memory.stat").read_text().splitlines())
     names = ("anon", "shmem") if "anon" in stat else ("total_rss", "total_shmem")
     return Memory(sum(int(stat.get(name, "0")) for name in names), group.limit)
 
 
-def available() -> int:
-    """Bytes that this process and what it starts may still take: of the host, or of the group that limits them."""
-    group = limiting_group(os.getpid())
-    free = psutil.virtual_memory().available
+def _of_the_host() -> Memory:
+    try:
+        lines = [line.split() for line in (PROC / "meminfo").read_text().splitlines()]
+    except OSError:
+        import psutil  # where there is no /proc; the keeper of seats, which is root, imports nobody's code
+
+        whole = psutil.virtual_memory()
+        return Memory(whole.total - whole.available, whole.total)
+    known = {words[0]: int(words[1]) * 1024 for words in lines}
+    return Memory(known["MemTotal:"] - known["MemAvailable:"], known["MemTotal:"])
+
+
+def ours() -> Memory:
+    """What this process and what it starts may have: the host's, or that of a group that limits them."""
+    host, group = _of_the_host(), limiting_group(os.getpid())
     if group is None:
-        return int(free)
+        return host
     found = memory(group)
-    return int(min(free, max(0, found.total - found.used)))
+    return min(host, found, key=lambda one: one.total - one.used)
+
+
+def available() -> int:
+    """Bytes that this process and what it starts may still take."""
+    found = ours()
+    return max(0, found.total - found.used)
 
 
 def limiting_group(pid: int, total: int | None = None) -> Group | None:
     """The tightest limit above process `pid` that is below the host's memory (`total`); None where there is none."""
-    whole = total if total is not None else psutil.virtual_memory().total
+    whole = total if total is not None else _of_the_host().total
     found = [group for group in map(_group, _folders(pid)) if group is not None and group.limit < whole]
     return min(found, key=lambda group: group.limit, default=None)
 

@@ -20,12 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from handson.errors import HandsonError
+from handson.memory import ours
 from handson.room.forge.protocol import LARGEST, Channel, Message, ask, listen
 from handson.room.seat import linux
-from handson.room.seat.governor import Governor
+from handson.room.seat.governor import FREE, Governor
 from handson.room.seat.layout import checked
 from handson.room.seat.seats import Process
 from handson.room.seat.settings import Settings, prepared
+from handson.room.seat.turnstile import Turnstile
 
 log = logging.getLogger("handson.keeper")
 
@@ -44,6 +46,7 @@ class Keeper:
         self.file = settings_file
         self.seats = settings.seats()
         self.governor = Governor(self.seats.groups)
+        self.turnstile = Turnstile(self.seats.groups, len(os.sched_getaffinity(0)), ours)
         self._templates: dict[int, str] = {}
         self._locks: dict[int, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -58,6 +61,8 @@ class Keeper:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGCHLD, self._reap)
+        for seat in self.seats.numbers():
+            self.turnstile.go_on(seat)  # whom a keeper that was killed had stopped
         for kind in ("servers", "kernels"):
             self._start_template(kind)
         layout = self.seats.layout
@@ -215,6 +220,7 @@ class Keeper:
         """End all processes of a seat, its server first and gently."""
         self._ahead.discard(number)
         self.governor.forget(number)
+        self.turnstile.forget(number)
         server = self.seats.process(number, "server")
         if server is not None:
             with suppress(ProcessLookupError):
@@ -245,6 +251,7 @@ class Keeper:
             found: Message = {
                 "running": self.seats.process(number, "server") is not None,
                 "debt": round(self.governor.debts.get(number, 0.0), 3),
+                "waits_for_memory": number in self.turnstile.stopped,
             }
             with suppress(OSError, KeyError):
                 found |= {"memory": groups.memory(number), "out_of_memory": groups.out_of_memory(number)}
@@ -265,6 +272,7 @@ class Keeper:
             await asyncio.sleep(_LOOK)
             if "cpu" in self.seats.groups.roots:
                 self.governor.look(n for n in self.seats.numbers() if self.seats.process(n, "server") is not None)
+                self.turnstile.look(n for n, debt in self.governor.debts.items() if debt > FREE)
 
     async def _fork_ahead(self) -> None:
         """Have the first seats wait for whoever comes, one after the other."""
