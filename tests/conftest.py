@@ -99,7 +99,7 @@ title = "Numbers"
 lessons = ["add"]
 """
 
-FIRST = ("test_lessons", "test_page_lessons", "test_page", "test_start")
+FIRST = ("test_lessons", "test_page_lessons", "test_start", "test_page", "test_demos")
 """Files of tests/integration that take minutes, longest first."""
 
 
