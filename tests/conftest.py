@@ -99,6 +99,16 @@ title = "Numbers"
 lessons = ["add"]
 """
 
+FIRST = ("test_lessons", "test_page_lessons", "test_start", "test_page", "test_demos")
+"""Files of tests/integration that take minutes, longest first."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have the long files begin first where files run side by side: a worker takes the next one when it is free."""
+    if hasattr(config, "workerinput"):
+        places = {ROOT / "tests" / "integration" / f"{name}.py": place for place, name in enumerate(FIRST)}
+        items.sort(key=lambda item: places.get(item.path, len(FIRST)))
+
 
 class Silent:
     """A progress that says nothing of what is fetched."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-SOURCE = Path(__file__).parents[1] / "src" / "handson"
+from tests.conftest import FIRST, ROOT, pytest_collection_modifyitems
+
+SOURCE = ROOT / "src" / "handson"
 
 # Top floor first. A room may import from the floors below its own, and itself.
 FLOORS: list[set[str]] = [
@@ -103,3 +106,15 @@ def test_no_module_of_lab_has_the_name_of_something_it_exports() -> None:
 def test_lab_takes_nothing_of_pocket_but_install() -> None:
     taken = {name for name in imports_of(SOURCE / "lab" / "__init__.py") if name.startswith("handson.pocket")}
     assert taken == {"handson.pocket.install"}
+
+
+def test_the_longest_files_of_tests_begin_first_where_files_run_side_by_side() -> None:
+    folder = ROOT / "tests" / "integration"
+    assert all((folder / f"{name}.py").is_file() for name in FIRST)
+    short = [SimpleNamespace(path=folder / "test_web.py", name=name) for name in "ab"]
+    long = [SimpleNamespace(path=folder / f"{name}.py", name=name) for name in FIRST]
+    items = [short[0], *reversed(long), short[1]]
+    pytest_collection_modifyitems(SimpleNamespace(), items)  # type: ignore[arg-type]
+    assert items == [short[0], *reversed(long), short[1]], "alone, in the order in which they were asked for"
+    pytest_collection_modifyitems(SimpleNamespace(workerinput={}), items)  # type: ignore[arg-type]
+    assert items == [*long, *short]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from handson.doctor import CoreFacts
 from handson.environment import command
-from handson.environment.command import Request, parse, places_for
+from handson.environment.command import Request, parse, places_for, side_by_side
 from handson.environment.trouble import SetupError
 
 
@@ -49,6 +50,41 @@ def test_a_folder_of_wheels_beside_start_py_is_used(tmp_path: Path) -> None:
 def test_a_folder_of_wheels_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="There is no folder"):
         places_for(Request(wheels=tmp_path / "missing"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("cores", "workers"),
+    [
+        (CoreFacts(1, 1), None),
+        (CoreFacts(8, 1), None),
+        (CoreFacts(8, 8, 1.5), None),
+        (CoreFacts(8, 8, 0.5), None),
+        (CoreFacts(2, 2), "2"),
+        (CoreFacts(16, 3), "3"),
+        (CoreFacts(16, 16, 2.5), "2"),
+        (CoreFacts(16, 16), "4"),
+    ],
+)
+def test_the_whole_suite_has_a_worker_on_each_core_that_may_be_used(cores: CoreFacts, workers: str | None) -> None:
+    words = side_by_side(cores)
+    assert words[:4] == (("-n", workers, "--dist", "loadfile") if workers else ())
+
+
+@pytest.mark.parametrize(
+    ("typed", "passed"),
+    [((), side_by_side(CoreFacts(2, 2))), (("-k", "digits"), ("-k", "digits"))],
+)
+def test_a_selection_of_tests_runs_one_after_the_other(
+    typed: tuple[str, ...], passed: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where it would leave us
+    monkeypatch.delenv("HANDSON_ENV", raising=False)
+    monkeypatch.setattr(command, "ready", lambda *_: None)
+    monkeypatch.setattr("handson.doctor.probe_cores", lambda: CoreFacts(2, 2))
+    handed: list[list[str]] = []
+    monkeypatch.setattr(command, "hand_over", lambda words: handed.append(words) or 0)
+    assert command.main(["test", *typed], tmp_path) == 0
+    assert handed[0][1:] == ["-m", "pytest", "-rs", *passed]
 
 
 def test_help_names_every_option(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

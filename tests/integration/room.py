@@ -21,10 +21,6 @@ import pytest
 
 PATIENCE = 60.0
 FENCED = os.geteuid() == 0
-LONG = pytest.mark.skipif(
-    os.environ.get("HANDSON_ROOM") != "1", reason="A room for minutes: HANDSON_ROOM=1 runs it (CONTRIBUTING.md)"
-)
-"""Of whole rooms, what does not fit into the hour of CI beside all else."""
 BROWSER = {"Accept": "text/html,*/*", "User-Agent": "a test"}
 
 

@@ -19,7 +19,6 @@ import pytest
 
 from tests.integration.room import (
     FENCED,
-    LONG,
     RunningRoom,
     come_back,
     join,
@@ -30,7 +29,7 @@ from tests.integration.room import (
     xsrf_of,
 )
 
-pytestmark = [LONG, pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from handson.kit.frontend import CHECKOUT
 from handson.kit.site import Site
 from tests.integration import browser
 from tests.integration.browser import NotebookPage, chromium
-from tests.integration.room import FENCED, LONG, RunningRoom, running_room
+from tests.integration.room import FENCED, RunningRoom, running_room
 
-pytestmark = [LONG, pytest.mark.browser, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(280)]
 
 PHONE, LAPTOP, PROJECTOR = (375, 760), (1280, 800), (1920, 1080)
 HOSTILE = "<img src=x onerror='document.title=1'>"

@@ -20,7 +20,6 @@ import pytest
 from handson.kit.frontend import front_end
 from handson.room.hub.node import node
 from tests.conftest import ROOT
-from tests.integration.room import LONG
 from tests.room.keeping import Keeping, needs_seats
 
 needs_seats()
@@ -28,7 +27,7 @@ pytest.importorskip("aiohttp", reason="aiohttp comes with JupyterHub: pip instal
 sys.path.insert(0, str(ROOT / "bench" / "room"))
 from attendee import Attendee  # noqa: E402
 
-pytestmark = [LONG, pytest.mark.integration]
+pytestmark = pytest.mark.integration
 PORT = 8941
 CONFIG = """
 from urllib.parse import quote

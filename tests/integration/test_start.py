@@ -43,7 +43,7 @@ TORCH = [
     "markupsafe",
     "fsspec",
 ]
-TESTS = ["pytest", "iniconfig", "pygments"]
+TESTS = ["pytest", "iniconfig", "pygments", "pytest-xdist", "execnet"]
 
 PYPROJECT = """\
 [build-system]
@@ -218,7 +218,10 @@ def test_test_adds_the_tools_once_and_runs_pytest_with_reasons_for_skips(fresh: 
     assert "1 passed, 1 skipped, 1 deselected" in done.stdout, done.stderr
     assert "no GPU here" in done.stdout
     assert done.returncode == 0
-    assert fresh.start("test").returncode == 1
+    whole = fresh.start("test")
+    assert whole.returncode == 1
+    assert "1 failed, 1 passed, 1 skipped" in whole.stdout
+    assert "no GPU here" in whole.stdout
     assert fresh.start().stderr == ""
 
 

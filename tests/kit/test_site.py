@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from handson.errors import HandsonError
@@ -351,9 +352,9 @@ def test_without_npm_the_front_end_says_what_to_install(tmp_path: Path, monkeypa
     assert "Node.js 20" in refused.value.way_out
 
 
-def test_a_front_end_built_from_these_sources_is_not_built_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A checkout in `tmp_path`, whose front end is built by adding to this list."""
     (tmp_path / "web" / "src").mkdir(parents=True)
     for name in ("package.json", "package-lock.json", "build.mjs"):
         (tmp_path / "web" / name).write_text("{}")
@@ -365,11 +366,59 @@ def test_a_front_end_built_from_these_sources_is_not_built_again(
         built.append(1)
 
     monkeypatch.setattr(frontend, "_build", build)
+    return built
+
+
+def test_a_front_end_built_from_these_sources_is_not_built_again(tmp_path: Path, built: list[int]) -> None:
     assert frontend.front_end() == frontend.front_end() == tmp_path / "web" / "dist"
     assert len(built) == 1
     (tmp_path / "web" / "src" / "main.ts").write_text("changed")
     frontend.front_end()
     assert len(built) == 2
+
+
+def test_a_front_end_that_another_builds_is_waited_for_and_not_built_again(tmp_path: Path, built: list[int]) -> None:
+    web = tmp_path / "web"
+    other = FileLock(web / ".lock")
+    other.acquire()
+
+    def said(text: str) -> None:
+        assert text == "another handson is building the front end; waiting until it has"
+        (web / "dist").mkdir()
+        (web / "dist" / "built-from.json").write_text(json.dumps({"sources": frontend._digest(web)}))
+        other.release()
+
+    assert frontend.front_end(said) == web / "dist"
+    assert not other.is_locked
+    assert built == []
+
+
+def test_packages_that_another_brings_are_waited_for_and_not_brought_again(
+    tmp_path: Path, built: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = tmp_path / "web"
+    monkeypatch.setattr("shutil.which", lambda _: "npm")
+    monkeypatch.setattr(frontend, "_run", lambda command: pytest.fail(f"ran {command}"))
+    other = FileLock(web / ".lock")
+    other.acquire()
+
+    def said(_: str) -> None:
+        (web / "node_modules").mkdir()
+        lock = hashlib.sha256((web / "package-lock.json").read_bytes()).hexdigest()
+        (web / "node_modules" / ".handson-lock").write_text(lock)
+        other.release()
+
+    assert frontend.packages(said) == "npm"
+    assert not other.is_locked
+    assert built == []
+
+
+@pytest.mark.usefixtures("built")
+def test_a_front_end_that_cannot_be_built_there_says_why(tmp_path: Path) -> None:
+    (tmp_path / "web" / ".lock").mkdir()
+    with pytest.raises(HandsonError, match=r"is to be built, and .* cannot be written: Is a directory") as refused:
+        frontend.front_end()
+    assert "writable" in refused.value.way_out
 
 
 def test_a_wheel_without_the_front_end_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

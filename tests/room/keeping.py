@@ -23,6 +23,8 @@ from handson.room.seat.place import environment
 from handson.room.seat.settings import Settings
 
 HUB = 54321
+BASE = 220_000 + 1000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""The kernel counts a user's processes wherever they are: rooms side by side have seats with user IDs of their own."""
 SMALL = Limits(memory=400_000_000, disk=32_000_000, temporary=16_000_000, processes=60, files=256, kernels=3)
 
 
@@ -55,7 +57,7 @@ class Keeping:
         self.state.rename(lower)
         self.state = lower
         (self.state / "seats").mkdir()
-        self.settings = Settings(self.state, hub=hub, limits=limits, ahead=ahead, **more)
+        self.settings = Settings(self.state, hub, BASE, limits, ahead=ahead, **more)
         self.seats = self.settings.seats()
         self.layout = self.settings.layout
         self.file = self.settings.write()

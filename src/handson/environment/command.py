@@ -17,7 +17,8 @@ HELP = """\
 usage: python3 start.py [options] [command ...]
 
   python3 start.py                    set up what is missing, then open the workshop in the browser
-  python3 start.py test [ARGS ...]    set up the same and the test tools, then run pytest with ARGS
+  python3 start.py test [ARGS ...]    set up the same and the test tools, then run pytest with ARGS; without ARGS:
+                                      every test, files side by side on as many cores as there are, at most 4
   python3 start.py doctor             look at this laptop; needs nothing installed
   python3 start.py WORDS ...          set up what is missing, then run: handson WORDS ...  (try: start.py lessons)
 
@@ -31,6 +32,8 @@ Packages come from where pip is told to look (pip config list). HANDSON_CACHE na
 downloaded; HANDSON_INSTALLER=pip does without uv.
 """
 OPTIONS = ("--env", "--help", "--repair", "--wheels")
+MOST_WORKERS = 4
+"""Of the whole suite: each has a browser and a room with its seats in memory."""
 
 
 @dataclass
@@ -112,9 +115,23 @@ def _run(request: Request, root: Path) -> int:
         raise _system_error(error) from error
     if tests:
         os.chdir(root)
-        return hand_over([str(places.python), "-m", "pytest", "-rs", *request.words[1:]])
+        chosen = request.words[1:] or side_by_side(doctor.probe_cores())
+        return hand_over([str(places.python), "-m", "pytest", "-rs", *chosen])
     _name_workshop(root)
     return hand_over([str(places.python), "-m", "handson", *(request.words or ["open"])])
+
+
+def side_by_side(cores: doctor.CoreFacts) -> tuple[str, ...]:
+    """pytest's words for the whole suite, a worker on each core; none where there is one core.
+
+    The tests of a file stay together, for what they share; files come in the order that tests/conftest.py gives them.
+    """
+    usable = cores.allowed if cores.quota is None else min(cores.allowed, int(cores.quota))
+    workers = min(usable, MOST_WORKERS)
+    if workers < 2:
+        return ()
+    ends_all = ("--max-worker-restart", "0")  # else what ended a worker is tried eight times more
+    return ("-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder", *ends_all)
 
 
 def _system_error(error: OSError) -> SetupError:

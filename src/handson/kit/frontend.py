@@ -6,8 +6,11 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from handson.errors import HandsonError
 
@@ -33,9 +36,35 @@ def front_end(say: Say = lambda _: None) -> Path:
     dist = CHECKOUT / "dist"
     sources = _digest(CHECKOUT)
     if _built_from(dist) != sources:
-        _build(say)
-        (dist / _STAMP).write_text(json.dumps({"sources": sources}) + "\n", encoding="utf-8")
+        with _alone(say):
+            if _built_from(dist) != sources:  # nobody else did while we waited
+                _build(say)
+                (dist / _STAMP).write_text(json.dumps({"sources": sources}) + "\n", encoding="utf-8")
     return dist
+
+
+@contextmanager
+def _alone(say: Say) -> Iterator[None]:
+    """Hold the lock of what is made in the checkout's `web/`; another handson that is at it is waited for.
+
+    Raises HandsonError where nothing can be written there.
+    """
+    lock = FileLock(CHECKOUT / ".lock", is_singleton=True)  # so that who builds may bring the packages
+    try:
+        try:
+            lock.acquire(timeout=0.2)
+        except Timeout:
+            say("another handson is building the front end; waiting until it has")
+            lock.acquire()
+    except OSError as error:
+        raise HandsonError(
+            f"The front end of the lesson page is to be built, and {CHECKOUT} cannot be written: {error.strerror}.",
+            "Make that folder writable, or take the wheel of handson, which has the front end in it.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _built_from(dist: Path) -> str | None:
@@ -70,15 +99,21 @@ def packages(say: Say = lambda _: None) -> str:
         )
     lock = hashlib.sha256((CHECKOUT / "package-lock.json").read_bytes()).hexdigest()
     stamp = CHECKOUT / "node_modules" / ".handson-lock"
-    if not stamp.is_file() or stamp.read_text(encoding="ascii") != lock:
+
+    def missing() -> bool:
+        return not stamp.is_file() or stamp.read_text(encoding="ascii") != lock
+
+    if missing():
         if stamp.parent.is_symlink():
             raise HandsonError(
                 f"{stamp.parent} is a link to packages of another state, and npm would empty the folder behind it.",
                 "Remove the link; the packages are then brought here.",
             )
-        say("getting the packages of the front end (npm ci)")
-        _run([npm, "ci", "--no-audit", "--no-fund"])
-        stamp.write_text(lock, encoding="ascii")
+        with _alone(say):
+            if missing():
+                say("getting the packages of the front end (npm ci)")
+                _run([npm, "ci", "--no-audit", "--no-fund"])
+                stamp.write_text(lock, encoding="ascii")
     return npm
 
 

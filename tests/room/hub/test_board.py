@@ -179,5 +179,6 @@ def test_the_qr_code_has_the_class_code_where_browsers_send_nothing_of_it(
     rows = np.array(
         [list(row) for row in segno.make(address, error="m").matrix_iter(scale=8, border=3)], dtype=np.uint8
     )
-    read, *_ = cv2.QRCodeDetector().detectAndDecode((1 - rows) * 255)
+    # OpenCV's older QRCodeDetector does not find one in a hundred of these codes; this one found all that were tried.
+    read, *_ = cv2.QRCodeDetectorAruco().detectAndDecode((1 - rows) * 255)
     assert read == address
