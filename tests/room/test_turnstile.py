@@ -13,22 +13,24 @@ import pytest
 
 from handson.memory import Memory
 from handson.room.seat.cgroups import Groups
-from handson.room.seat.turnstile import Turnstile
+from handson.room.seat.turnstile import GROWING, TURN, Turnstile
 
 TOTAL = 8_000_000_000
-SHORT, SOME, MUCH = Memory(7_000_000_000, TOTAL), Memory(6_200_000_000, TOTAL), Memory(5_000_000_000, TOTAL)
-"""What is kept for two who go on is 1.4 GB; another is let through where 0.64 GB more are free."""
+MUCH, SOME, SHORT, LITTLE = (Memory(TOTAL - free, TOTAL) for free in (5e9, 1.7e9, 1.3e9, 0.6e9))
+"""What is kept for two who go on is 1.4 GB; one more is let through where 0.64 GB beyond that are free."""
+SEATS = range(1, 31)
 
 
 class Fake(Turnstile):
-    """Seats whose memory is a hundred times their number; `at` is the clock."""
+    """Seats whose memory is a hundred times their number, and more where `grown` says so; `at` is the clock."""
 
     def __init__(self, now: Memory, at_once: int = 2) -> None:
         self.now, self.at, self.signals = now, 0.0, list[tuple[int, signal.Signals]]()
+        self.grown: dict[int, int] = {}
         super().__init__(Groups(0, {}), at_once, lambda: self.now, lambda: self.at)
 
     def _memory(self, number: int) -> int:
-        return 100 * number
+        return 100 * number + self.grown.get(number, 0)
 
     def _signal(self, number: int, what: signal.Signals) -> None:
         self.signals.append((number, what))
@@ -36,48 +38,80 @@ class Fake(Turnstile):
 
 def test_with_memory_enough_nobody_waits() -> None:
     turnstile = Fake(MUCH)
-    turnstile.look(range(1, 31))
+    turnstile.look(SEATS, SEATS)
     assert turnstile.signals == []
+    assert not turnstile.short
 
 
 def test_when_memory_is_short_those_who_have_most_go_on() -> None:
     turnstile = Fake(SHORT)
-    turnstile.look([1, 2, 3, 4])
+    turnstile.look(SEATS, [1, 2, 3, 4])
     assert sorted(turnstile.stopped) == [1, 2]
     assert turnstile.signals == [(2, signal.SIGSTOP), (1, signal.SIGSTOP)]
+    assert turnstile.short
+
+
+def test_who_grows_is_taken_to_compute_and_who_types_is_left_alone() -> None:
+    turnstile = Fake(SHORT)
+    turnstile.look(SEATS, [3, 4])
+    turnstile.grown = {1: GROWING + 1, 2: GROWING}
+    turnstile.look(SEATS, [3, 4])
+    assert sorted(turnstile.stopped) == [3], "1 has grown by most, 2 by too little to be noticed"
 
 
 def test_as_many_as_there_are_cores_always_go_on() -> None:
-    turnstile = Fake(SHORT)
-    turnstile.look([3, 4])
+    turnstile = Fake(LITTLE)
+    turnstile.look(SEATS, [3, 4])
     assert turnstile.signals == []
-    turnstile.look([1, 3, 4])
-    turnstile.look([4])  # 3 has ended its cell
+    turnstile.look(SEATS, [1, 3, 4])
+    turnstile.look(SEATS, [4])  # 3 has ended its cell
     assert turnstile.stopped == {}
     assert turnstile.signals == [(1, signal.SIGSTOP), (1, signal.SIGCONT)]
 
 
 def test_one_after_the_other_goes_on_when_there_is_room_again_longest_stopped_first() -> None:
     turnstile = Fake(SHORT)
-    turnstile.look([2, 3, 4])
+    turnstile.look(SEATS, [2, 3, 4])
     turnstile.at = 1.0
-    turnstile.look([1, 3, 4])
+    turnstile.look(SEATS, [1, 3, 4])
     assert sorted(turnstile.stopped) == [1, 2]
     turnstile.now = SOME  # not short, and not room enough for another
-    turnstile.look([3, 4])
+    turnstile.look(SEATS, [3, 4])
     assert sorted(turnstile.stopped) == [1, 2]
     turnstile.now = MUCH
-    turnstile.look([3, 4])
+    turnstile.look(SEATS, [3, 4])
     assert sorted(turnstile.stopped) == [1]
-    turnstile.look([2, 3, 4])
+    turnstile.look(SEATS, [2, 3, 4])
     assert turnstile.stopped == {}
+
+
+def test_turns_are_short() -> None:
+    turnstile = Fake(SHORT)
+    turnstile.look(SEATS, [1, 2, 3, 4])
+    turnstile.now = SOME
+    for turnstile.at in (0.1, TURN):
+        turnstile.look(SEATS, [3, 4])
+    assert sorted(turnstile.stopped) == [1, 2]
+    turnstile.at = TURN + 0.1
+    turnstile.look(SEATS, [3, 4])
+    assert sorted(turnstile.stopped) == [3, 4]
+    turnstile.at = 2 * TURN + 0.2
+    turnstile.look(SEATS, [1, 2])
+    assert sorted(turnstile.stopped) == [1, 2]
+
+
+def test_with_all_but_no_memory_left_there_are_no_turns() -> None:
+    turnstile = Fake(LITTLE)
+    for turnstile.at in (0.0, 1.0, 2 * TURN):
+        turnstile.look(SEATS, [1, 3, 4])
+    assert sorted(turnstile.stopped) == [1]
 
 
 def test_who_has_ended_is_not_waited_for() -> None:
     turnstile = Fake(SHORT)
-    turnstile.look([1, 3, 4])
+    turnstile.look(SEATS, [1, 3, 4])
     turnstile.forget(1)
-    turnstile.look([])
+    turnstile.look(SEATS, [])
     assert turnstile.signals == [(1, signal.SIGSTOP)]
 
 
@@ -89,13 +123,13 @@ def sleeper() -> Iterator[psutil.Process]:
 
 
 def test_a_kernel_is_stopped_and_goes_on(sleeper: psutil.Process, tmp_path: Path) -> None:
-    group = tmp_path / "handson" / "seats" / "1" / "kernels"
+    group = tmp_path / "handson" / "seats" / "2" / "kernels"
     group.mkdir(parents=True)
     (group / "cgroup.procs").write_text(f"{sleeper.pid}\n")
     turnstile = Turnstile(Groups(1, {"cpu": tmp_path}), 1, lambda: Memory(TOTAL, TOTAL))
-    turnstile.look([2, 1])
+    turnstile.look([1, 2], [2, 1])
     until(lambda: sleeper.status() == psutil.STATUS_STOPPED)
-    turnstile.go_on(1)
+    turnstile.go_on(2)
     until(lambda: sleeper.status() == psutil.STATUS_SLEEPING)
 
 

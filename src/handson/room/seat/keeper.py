@@ -35,7 +35,8 @@ PATIENCE = 60.0
 """Seconds for a template to come (back) and answer."""
 GRACE = 4.0
 """Seconds for a server to end by itself."""
-_LOOK = 0.5
+_LOOK, _LOOK_CLOSER = 0.5, 0.1
+"""Seconds between two looks at the seats; closer ones where memory is short."""
 
 
 class Keeper:
@@ -269,10 +270,11 @@ class Keeper:
 
     async def _govern(self) -> None:
         while True:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_LOOK_CLOSER if self.turnstile.short else _LOOK)
             if "cpu" in self.seats.groups.roots:
-                self.governor.look(n for n in self.seats.numbers() if self.seats.process(n, "server") is not None)
-                self.turnstile.look(n for n, debt in self.governor.debts.items() if debt > FREE)
+                running = [n for n in self.seats.numbers() if self.seats.process(n, "server") is not None]
+                self.governor.look(running)
+                self.turnstile.look(running, [n for n in running if self.governor.debts.get(n, 0.0) > FREE])
 
     async def _fork_ahead(self) -> None:
         """Have the first seats wait for whoever comes, one after the other."""

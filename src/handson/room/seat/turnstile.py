@@ -1,7 +1,9 @@
-"""When memory runs short, seats that compute take turns: a few go on, the others are stopped until there is room again.
+"""When memory runs short, seats that compute take turns: a few go on, the others are stopped until it is their turn.
 
 Thirty dreams at once need thirty times the memory of one, on a processor that does two at a time anyway. A stopped
-kernel keeps what it has and asks for nothing more; those that go on end, give back, and the next one is let through.
+kernel keeps what it has and asks for nothing more. Turns are short, so that a class gets on together and no lesson's
+clock runs out on somebody who only waited; where memory is all but gone there are no turns, and those who hold most
+come to their end first.
 """
 
 from __future__ import annotations
@@ -19,10 +21,14 @@ from handson.room.seat.cgroups import Groups
 
 GROWS_BY = 700_000_000
 """Bytes that a lesson's hungriest cell takes beyond what its kernel rests with (DeepDream, see docs/seats.md)."""
-MOST_KEPT = 0.2
+MOST_KEPT = 0.25
 """Of the memory, at most that share is kept for those who go on."""
 ROOM_AGAIN = 0.08
-"""Of the memory, what must be free beyond that before another is let through."""
+"""Of the memory, what must be free beyond that before one more is let through."""
+GROWING = 20_000_000
+"""Bytes that a seat has grown by since the last look: it computes, however short its cell is so far."""
+TURN = 3.0
+"""Seconds."""
 
 log = logging.getLogger("handson.seat.turnstile")
 
@@ -37,18 +43,44 @@ class Turnstile:
     clock: Callable[[], float] = time.monotonic
     stopped: dict[int, float] = field(default_factory=dict)
     """The seats that wait, and since when (by `clock`)."""
+    short: bool = False
+    """Whether memory is short, or nearly: then it is to be looked at more often."""
+    _began: dict[int, float] = field(default_factory=dict)
+    """When those who go on were let through."""
+    _held: dict[int, int] = field(default_factory=dict)
+    """The memory of each seat at the last look."""
 
-    def look(self, computing: Iterable[int]) -> None:
-        """Stop some of the seats that compute, or let one of the stopped go on, as the memory is now."""
+    def look(self, seats: Iterable[int], computing: Iterable[int]) -> None:
+        """Of all `seats`, stop some of those that compute or grow, or let some go on, as the memory is now."""
         memory = self.memory()
         free, kept = memory.total - memory.used, min(self.at_once * GROWS_BY, MOST_KEPT * memory.total)
-        running = [number for number in computing if number not in self.stopped]
+        self.short = bool(self.stopped) or free < 2 * kept
+        if not self.short:
+            self._held.clear()
+            self._began.clear()
+            return
+        before, self._held = self._held, {number: self._memory(number) for number in seats}
+        growing = {number for number, held in self._held.items() if held - before.get(number, held) > GROWING}
+        running = sorted((set(computing) | growing) - set(self.stopped), key=self._held.__getitem__, reverse=True)
         if free < kept and len(running) > self.at_once:
-            by_memory = sorted(running, key=self._memory, reverse=True)  # who has most gives back most, and soonest
-            for number in by_memory[self.at_once :]:
+            for number in running[self.at_once :]:  # who holds most gives back most, and soonest
                 self._stop(number)
         elif self.stopped and (free > kept + ROOM_AGAIN * memory.total or len(running) < self.at_once):
-            self.go_on(min(self.stopped, key=lambda number: self.stopped[number]))
+            self.go_on(self._next())
+        elif self.stopped and free > kept / 2:
+            self._change_turns(running)
+
+    def _change_turns(self, running: list[int]) -> None:
+        now = self.clock()
+        for number in running:
+            self._began.setdefault(number, now)
+        done = [number for number in running if now - self._began[number] >= TURN]
+        for number in done[: len(self.stopped)]:
+            self.go_on(self._next())
+            self._stop(number)
+
+    def _next(self) -> int:
+        return min(self.stopped, key=lambda number: self.stopped[number])
 
     def _memory(self, number: int) -> int:
         with suppress(OSError, KeyError):
@@ -56,19 +88,22 @@ class Turnstile:
         return 0
 
     def _stop(self, number: int) -> None:
-        log.info("memory is short: seat %s waits for its turn", number)
+        log.debug("memory is short: seat %s waits for its turn", number)
+        self._began.pop(number, None)
         self.stopped[number] = self.clock()
         self._signal(number, signal.SIGSTOP)
 
     def go_on(self, number: int) -> None:
         """Let a seat go on, whether it was stopped or not."""
         if (since := self.stopped.pop(number, None)) is not None:
-            log.info("seat %s goes on after %.1f s", number, self.clock() - since)
+            log.debug("seat %s goes on after %.1f s", number, self.clock() - since)
+            self._began[number] = self.clock()
         self._signal(number, signal.SIGCONT)
 
     def forget(self, number: int) -> None:
         """The seat has ended."""
-        self.stopped.pop(number, None)
+        for known in (self.stopped, self._began, self._held):
+            known.pop(number, None)
 
     def _signal(self, number: int, what: signal.Signals) -> None:
         for pid in self.groups.pids(number, "kernels"):
