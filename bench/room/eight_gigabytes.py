@@ -31,7 +31,7 @@ def limited() -> Iterator[None]:
     """This process and what it starts have so many cores and so much memory, what is cached of files included."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     for root, file in GROUPS:
-        group = root / "handson-bench"
+        group = root / f"handson-bench-{os.getpid()}"
         try:
             group.mkdir()
         except OSError:
@@ -58,10 +58,15 @@ def limited() -> Iterator[None]:
 def rehearsed(attendees: int, options: list[str]) -> dict[str, Any]:
     """What `handson rehearse` reports; its progress goes to the terminal."""
     command = [sys.executable, "-m", "handson", "rehearse", str(attendees), "--json", *options]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if not done.stdout:
-        sys.exit(done.returncode)
-    found: dict[str, Any] = json.loads(done.stdout)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        try:
+            said = running.stdout.read()
+        except KeyboardInterrupt:  # it has heard of it, too, and takes its room away
+            said = running.stdout.read()
+    if not said:
+        sys.exit(running.returncode)
+    found: dict[str, Any] = json.loads(said)
     return found
 
 
