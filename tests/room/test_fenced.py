@@ -9,13 +9,15 @@ import pytest
 
 pytest.importorskip("jupyterhub", reason="jupyterhub is not installed: pip install 'handson[room]'")
 
+from handson.errors import HandsonError
 from handson.lab.places import cache_dir
-from handson.room.fenced import seats_ahead
+from handson.room.fenced import disk_for_each, seats_ahead
 from handson.room.hub.launch import own_environment
 from handson.room.seat import cgroups
 from handson.room.seat.layout import Layout
 from handson.room.seat.limits import Limits
 from handson.room.seat.seats import Seats
+from handson.room.space import Disk
 
 
 def test_the_rooms_parts_know_the_organisers_assets_though_their_home_is_another(
@@ -42,3 +44,44 @@ def test_what_a_host_cannot_limit_is_known(tmp_path: Path) -> None:
 )
 def test_seats_are_forked_ahead_as_far_as_a_quarter_of_the_memory_goes(seats: int, available: int, ahead: int) -> None:
     assert seats_ahead(seats, available) == ahead
+
+
+GB = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("free", "seats", "made", "bytes_each", "said"),
+    [
+        (40 * GB, 30, 0, GB, []),
+        (12 * GB, 30, 20, GB, []),
+        (GB, 30, 30, GB, []),
+        (8 * GB, 30, 0, GB // 5, ["has 8.0 GB free: each new seat gets 200 MB for its files, not 1000"]),
+        (4 * GB, 30, 0, GB // 10, ["has 4.0 GB free: each new seat gets 100 MB for its files, not 1000"]),
+    ],
+)
+def test_seats_share_what_the_host_has(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    free: int,
+    seats: int,
+    made: int,
+    bytes_each: int,
+    said: list[str],
+) -> None:
+    for number in range(1, made + 1):
+        (tmp_path / "seats" / str(number)).mkdir(parents=True)
+        (tmp_path / "seats" / str(number) / "disk.img").touch()
+    monkeypatch.setattr(Disk, "of", lambda _: Disk(free, 100 * GB))
+    heard: list[str] = []
+    assert disk_for_each(tmp_path, seats, heard.append) == bytes_each
+    assert heard == [f"the disk of {tmp_path} {one}" for one in said]
+
+
+def test_a_host_without_space_for_the_seats_says_how_many_it_has_space_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Disk, "of", lambda _: Disk(GB, 100 * GB))
+    with pytest.raises(
+        HandsonError, match=r"has 1\.0 GB free: too little for the files of 30 more seats(.|\n)*--seats 15"
+    ):
+        disk_for_each(tmp_path, 30, lambda _: None)

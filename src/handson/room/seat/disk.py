@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from handson.errors import HandsonError
+from handson.room.seat import linux
 from handson.room.seat.linux import MNT_DETACH, umount
 
 IMAGE = "disk.img"
@@ -33,7 +34,8 @@ def mount_home(seat: Path, uid: int, size: int) -> Path:
         return home
     if not image.exists():
         _make_image(image, uid, size)
-    _run("mount", "-o", "loop,nosuid,nodev,discard", image, home, what=f"mount the disk of a seat, {image}")
+    options = "loop,nosuid,nodev" if _is_set_aside(image) else "loop,nosuid,nodev,discard"
+    _run("mount", "-o", options, image, home, what=f"mount the disk of a seat, {image}")
     with suppress(OSError):
         (home / "lost+found").rmdir()  # a learner's folder shows what is theirs
     return home
@@ -43,9 +45,44 @@ def _make_image(image: Path, uid: int, size: int) -> None:
     new = image.with_suffix(".new")
     with new.open("wb") as file:
         file.truncate(size)
-    options = f"root_owner={uid}:{uid},lazy_itable_init=1,lazy_journal_init=1,nodiscard"
-    _run("mkfs.ext4", "-q", "-F", "-m", "0", "-J", "size=4", "-E", options, new, what="make the disk of a seat")
+    options = f"root_owner={uid}:{uid},lazy_itable_init=0,lazy_journal_init=1,nodiscard"
+    try:
+        _run("mkfs.ext4", "-q", "-F", "-m", "0", "-J", "size=4", "-E", options, new, what="make the disk of a seat")
+        set_aside(new)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise HandsonError(
+            f"There is no room for the disk of a seat ({size / 1e6:.0f} MB): {error.strerror}.",
+            f"Free some space on the disk of {image.parent}.",
+        ) from None
     new.rename(image)
+
+
+def set_aside(image: Path) -> bool:
+    """Have the host keep all of the image's space for it, whoever fills the host's disk; False where it cannot.
+
+    Without, a full host is an error of the seat's disk, which then is read-only. Raises OSError where it is full now.
+    """
+    if linux.is_in_memory(image):
+        return False  # of that there is never enough to keep it idle
+    with image.open("r+b") as file:
+        return linux.allocate(file.fileno(), image.stat().st_size)
+
+
+def can_set_aside(folder: Path) -> bool:
+    """Whether the disk of `folder` can keep space for an image: tried once with a small one."""
+    trial = folder / "trial.img"
+    try:
+        with trial.open("wb") as file:
+            file.truncate(1_000_000)
+        return set_aside(trial)
+    finally:
+        trial.unlink(missing_ok=True)
+
+
+def _is_set_aside(image: Path) -> bool:
+    found = image.stat()
+    return found.st_blocks * 512 >= found.st_size
 
 
 def plain_home(seat: Path, uid: int) -> Path:
