@@ -219,10 +219,13 @@ def test_a_kernel_is_killed(day: Day) -> None:
 
 
 def test_the_room_is_killed_and_started_again(day: Day) -> None:
+    servers = day.room.servers()
     os.kill(day.room.process.pid, signal.SIGKILL)
     day.room.process.wait()
     day.again()
+    assert "Here from before: 3, with their seats, files and log-ins." in day.room.said
     all_is_well(day.learners, "handson room was killed")
+    assert day.room.servers() == servers, "seats ran on"
 
 
 def test_the_machine_falls_over(day: Day) -> None:

@@ -31,7 +31,7 @@ export function mountStrip(line: Line, open: (lesson: string, path: string) => v
   const disk = h("div", { class: "said", role: "alert", hidden: true });
   const hand = h("button", { type: "button", "aria-pressed": "false" }, TEXTS.raise);
   const me = h("a", { href: "/hub/me", target: "_blank", rel: "noopener", title: TEXTS.yourPlace, hidden: true });
-  root.append(h("style", {}, STYLE), h("div", { class: "strip" }, disk, box, h("div", { class: "row" }, hand, me)));
+  root.append(h("style", {}, STYLE), h("div", { class: "strip" }, box, disk, h("div", { class: "row" }, hand, me)));
   document.body.append(host);
 
   const drawHand = (raised: boolean) => {
