@@ -223,7 +223,8 @@ def test_the_room_is_killed_and_started_again(day: Day) -> None:
     os.kill(day.room.process.pid, signal.SIGKILL)
     day.room.process.wait()
     day.again()
-    assert "Here from before: 3, with their seats, files and log-ins." in day.room.said
+    before = "Here from before: 3, with their seats, files and log-ins."
+    until(lambda: before in day.room.said, "a word about who is there from before")
     all_is_well(day.learners, "handson room was killed")
     assert day.room.servers() == servers, "seats ran on"
 

@@ -145,11 +145,12 @@ def test_variables_of_the_hub_reach_the_server_and_no_others(room: Keeping) -> N
 
 def test_the_space_of_a_seats_disk_is_set_aside_and_stays_so(room: Keeping) -> None:
     """Whoever fills the host's disk takes none of it; what a learner writes and deletes gives none of it away."""
+    wait_for((waiting := room.layout.seat(1) / disk.IMAGE).exists)
+    assert not disk.is_set_aside(waiting), "only once somebody takes it"
     room.serve(3)
     image = room.layout.seat(3) / disk.IMAGE
     room.inside(3, "open('big', 'wb').write(bytes(8_000_000)); import os; os.sync(); os.remove('big'); os.sync()")
-    found = image.stat()
-    assert linux.is_in_memory(image) or found.st_blocks * 512 >= found.st_size == room.settings.limits.disk
+    assert linux.is_in_memory(image) or disk.is_set_aside(image)
 
 
 def test_status_says_what_seats_hold(room: Keeping) -> None:

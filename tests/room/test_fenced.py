@@ -50,12 +50,12 @@ GB = 1_000_000_000
 
 
 @pytest.mark.parametrize(
-    ("free", "seats", "made", "bytes_each", "said"),
+    ("free", "seats", "kept", "bytes_each", "said"),
     [
-        (40 * GB, 30, 0, GB, []),
-        (12 * GB, 30, 20, GB, []),
+        (33 * GB, 30, 0, GB, []),
+        (13 * GB, 30, 20, GB, []),
         (GB, 30, 30, GB, []),
-        (8 * GB, 30, 0, GB // 5, ["has 8.0 GB free: each new seat gets 200 MB for its files, not 1000"]),
+        (18 * GB, 30, 0, GB // 2, ["has 18.0 GB free: each new seat gets 500 MB for its files, not 1000"]),
         (4 * GB, 30, 0, GB // 10, ["has 4.0 GB free: each new seat gets 100 MB for its files, not 1000"]),
     ],
 )
@@ -64,13 +64,15 @@ def test_seats_share_what_the_host_has(
     monkeypatch: pytest.MonkeyPatch,
     free: int,
     seats: int,
-    made: int,
+    kept: int,
     bytes_each: int,
     said: list[str],
 ) -> None:
-    for number in range(1, made + 1):
+    for number in range(1, seats + 1):
         (tmp_path / "seats" / str(number)).mkdir(parents=True)
-        (tmp_path / "seats" / str(number) / "disk.img").touch()
+        with (tmp_path / "seats" / str(number) / "disk.img").open("wb") as image:
+            image.write(bytes(8192 if number <= kept else 0))
+            image.truncate(8192)
     monkeypatch.setattr(Disk, "of", lambda _: Disk(free, 100 * GB))
     heard: list[str] = []
     assert disk_for_each(tmp_path, seats, heard.append) == bytes_each

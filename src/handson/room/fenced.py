@@ -19,7 +19,7 @@ from handson.room.hub.config import part_environment
 from handson.room.hub.settings import Identity, RoomSettings
 from handson.room.hub.state import make_places
 from handson.room.seat import linux
-from handson.room.seat.disk import IMAGE, can_set_aside
+from handson.room.seat.disk import IMAGE, can_set_aside, is_set_aside
 from handson.room.seat.layout import BASE
 from handson.room.seat.limits import Limits
 from handson.room.seat.root import environment_paths
@@ -35,6 +35,8 @@ _AHEAD_BYTES = 25 << 20
 """What one that waits has to itself."""
 SMALLEST_DISK = 50_000_000
 """Bytes that a seat needs at the least for its files."""
+_OWN = LOW * 3 // 2
+"""Bytes of a small disk that are left to the host."""
 
 
 def fenced(settings: RoomSettings) -> RoomSettings:
@@ -93,10 +95,10 @@ def disk_for_each(state: Path, seats: int, say: Say) -> int:
     Raises HandsonError where it would be too little to work with.
     """
     usual = Limits().disk
-    made = len(list((state / "seats").glob(f"[1-9]*/{IMAGE}")))
-    missing = seats - made
+    kept = sum(map(is_set_aside, (state / "seats").glob(f"[1-9]*/{IMAGE}")))
+    missing = seats - kept
     free = Disk.of(state).free
-    usable = free - min(LOW, free // 4)
+    usable = free - min(_OWN, free // 4)
     if missing <= 0 or usable >= missing * usual:
         return usual
     share = usable // missing
@@ -104,7 +106,7 @@ def disk_for_each(state: Path, seats: int, say: Say) -> int:
         raise HandsonError(
             f"The disk of {state} has {free / 1e9:.1f} GB free: too little for the files of {missing} more seats.",
             f"Free some space, name a folder on another disk with --state, or take fewer seats: --seats "
-            f"{made + usable // SMALLEST_DISK}.",
+            f"{kept + usable // SMALLEST_DISK}.",
         )
     say(
         f"the disk of {state} has {free / 1e9:.1f} GB free: each new seat gets {share / 1e6:.0f} MB for its files, "

@@ -34,7 +34,9 @@ def mount_home(seat: Path, uid: int, size: int) -> Path:
         return home
     if not image.exists():
         _make_image(image, uid, size)
-    options = "loop,nosuid,nodev" if _is_set_aside(image) else "loop,nosuid,nodev,discard"
+    options = "loop,nosuid,nodev"
+    if linux.is_in_memory(image):
+        options += ",discard"  # elsewhere, what is deleted would give away what was set aside
     _run("mount", "-o", options, image, home, what=f"mount the disk of a seat, {image}")
     with suppress(OSError):
         (home / "lost+found").rmdir()  # a learner's folder shows what is theirs
@@ -46,27 +48,27 @@ def _make_image(image: Path, uid: int, size: int) -> None:
     with new.open("wb") as file:
         file.truncate(size)
     options = f"root_owner={uid}:{uid},lazy_itable_init=0,lazy_journal_init=1,nodiscard"
-    try:
-        _run("mkfs.ext4", "-q", "-F", "-m", "0", "-J", "size=4", "-E", options, new, what="make the disk of a seat")
-        set_aside(new)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise HandsonError(
-            f"There is no room for the disk of a seat ({size / 1e6:.0f} MB): {error.strerror}.",
-            f"Free some space on the disk of {image.parent}.",
-        ) from None
+    _run("mkfs.ext4", "-q", "-F", "-m", "0", "-J", "size=4", "-E", options, new, what="make the disk of a seat")
     new.rename(image)
 
 
 def set_aside(image: Path) -> bool:
     """Have the host keep all of the image's space for it, whoever fills the host's disk; False where it cannot.
 
-    Without, a full host is an error of the seat's disk, which then is read-only. Raises OSError where it is full now.
+    Without, a full host is an error of the seat's disk, which then is read-only. The image may be mounted. Raises
+    HandsonError where the host has not so much.
     """
     if linux.is_in_memory(image):
         return False  # of that there is never enough to keep it idle
+    size = image.stat().st_size
     with image.open("r+b") as file:
-        return linux.allocate(file.fileno(), image.stat().st_size)
+        try:
+            return linux.allocate(file.fileno(), size)
+        except OSError as error:
+            raise HandsonError(
+                f"There is no space for the disk of a seat ({size / 1e6:.0f} MB): {error.strerror}.",
+                f"Free some space on the disk of {image.parent}.",
+            ) from None
 
 
 def can_set_aside(folder: Path) -> bool:
@@ -80,7 +82,8 @@ def can_set_aside(folder: Path) -> bool:
         trial.unlink(missing_ok=True)
 
 
-def _is_set_aside(image: Path) -> bool:
+def is_set_aside(image: Path) -> bool:
+    """Whether the host keeps all of the image's space for it."""
     found = image.stat()
     return found.st_blocks * 512 >= found.st_size
 
