@@ -150,10 +150,12 @@ def wait_for_seat(client: httpx.Client, page: httpx.Response) -> list[dict[str, 
 
 
 @contextmanager
-def running_room(state: Path, *options: str, workshop: Path | None = None, wait: bool = True) -> Iterator[RunningRoom]:
-    """`handson room` on loopback, until the block ends; then ended as by Ctrl-C."""
+def running_room(
+    state: Path, *options: str, workshop: Path | None = None, wait: bool = True, ports: tuple[int, int] | None = None
+) -> Iterator[RunningRoom]:
+    """`handson room` on loopback, until the block ends; then ended as by Ctrl-C. ports: attendees', the board's."""
     pytest.importorskip("jupyterhub", reason="jupyterhub is not installed: pip install 'handson[room]'")
-    port, board_port = free_port(), free_port()
+    port, board_port = ports or (free_port(), free_port())
     log = state.with_name(f"{state.name}.said")
     command = [
         *(sys.executable, "-m", "handson", "room", "--address", "127.0.0.1"),

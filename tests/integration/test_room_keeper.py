@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from handson.errors import HandsonError
-from handson.room.seat import disk
+from handson.room.seat import disk, linux
 from tests.room.keeping import Keeping, needs_seats
 
 needs_seats()
@@ -141,6 +141,16 @@ def test_variables_of_the_hub_reach_the_server_and_no_others(room: Keeping) -> N
     assert "Traceback" not in log
     said = Path(f"/proc/{pid}/environ").read_text()
     assert "evil" not in said
+
+
+def test_the_space_of_a_seats_disk_is_set_aside_and_stays_so(room: Keeping) -> None:
+    """Whoever fills the host's disk takes none of it; what a learner writes and deletes gives none of it away."""
+    wait_for((waiting := room.layout.seat(1) / disk.IMAGE).exists)
+    assert not disk.is_set_aside(waiting), "only once somebody takes it"
+    room.serve(3)
+    image = room.layout.seat(3) / disk.IMAGE
+    room.inside(3, "open('big', 'wb').write(bytes(8_000_000)); import os; os.sync(); os.remove('big'); os.sync()")
+    assert linux.is_in_memory(image) or disk.is_set_aside(image)
 
 
 def test_status_says_what_seats_hold(room: Keeping) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from handson.room import companion
+from handson.room.space import Disk
 
 NOTEBOOK = "numbers/01_add.ipynb"
 
@@ -54,3 +55,11 @@ def test_a_hub_that_is_not_there_is_an_error_of_the_system(tmp_path: Path, monke
     monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "x")
     with pytest.raises(OSError, match="No such file"):
         companion.hub_get("/room/lessons")
+
+
+@pytest.mark.parametrize(("free", "said"), [(40_500_000, {"low": True, "free_mb": 40}), (400_000_000, {"low": False})])
+def test_the_strip_hears_that_the_seats_disk_is_nearly_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, said: dict[str, object]
+) -> None:
+    monkeypatch.setattr(Disk, "of", lambda _: Disk(free, 1_000_000_000))
+    assert json.loads(companion.disk_of(tmp_path)) == said

@@ -9,13 +9,15 @@ import pytest
 
 pytest.importorskip("jupyterhub", reason="jupyterhub is not installed: pip install 'handson[room]'")
 
+from handson.errors import HandsonError
 from handson.lab.places import cache_dir
-from handson.room.fenced import seats_ahead
+from handson.room.fenced import disk_for_each, seats_ahead
 from handson.room.hub.launch import own_environment
 from handson.room.seat import cgroups
 from handson.room.seat.layout import Layout
 from handson.room.seat.limits import Limits
 from handson.room.seat.seats import Seats
+from handson.room.space import Disk
 
 
 def test_the_rooms_parts_know_the_organisers_assets_though_their_home_is_another(
@@ -42,3 +44,46 @@ def test_what_a_host_cannot_limit_is_known(tmp_path: Path) -> None:
 )
 def test_seats_are_forked_ahead_as_far_as_a_quarter_of_the_memory_goes(seats: int, available: int, ahead: int) -> None:
     assert seats_ahead(seats, available) == ahead
+
+
+GB = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("free", "seats", "kept", "bytes_each", "said"),
+    [
+        (33 * GB, 30, 0, GB, []),
+        (13 * GB, 30, 20, GB, []),
+        (GB, 30, 30, GB, []),
+        (18 * GB, 30, 0, GB // 2, ["has 18.0 GB free: each new seat gets 500 MB for its files, not 1000"]),
+        (4 * GB, 30, 0, GB // 10, ["has 4.0 GB free: each new seat gets 100 MB for its files, not 1000"]),
+    ],
+)
+def test_seats_share_what_the_host_has(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    free: int,
+    seats: int,
+    kept: int,
+    bytes_each: int,
+    said: list[str],
+) -> None:
+    for number in range(1, seats + 1):
+        (tmp_path / "seats" / str(number)).mkdir(parents=True)
+        with (tmp_path / "seats" / str(number) / "disk.img").open("wb") as image:
+            image.write(bytes(8192 if number <= kept else 0))
+            image.truncate(8192)
+    monkeypatch.setattr(Disk, "of", lambda _: Disk(free, 100 * GB))
+    heard: list[str] = []
+    assert disk_for_each(tmp_path, seats, heard.append) == bytes_each
+    assert heard == [f"the disk of {tmp_path} {one}" for one in said]
+
+
+def test_a_host_without_space_for_the_seats_says_how_many_it_has_space_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Disk, "of", lambda _: Disk(GB, 100 * GB))
+    with pytest.raises(
+        HandsonError, match=r"has 1\.0 GB free: too little for the files of 30 more seats(.|\n)*--seats 15"
+    ):
+        disk_for_each(tmp_path, 30, lambda _: None)

@@ -13,7 +13,7 @@ import pytest
 
 import handson
 from handson.errors import HandsonError
-from handson.room.seat import seccomp
+from handson.room.seat import linux, seccomp
 from handson.room.seat.cgroups import WEIGHT, Groups
 from handson.room.seat.governor import FREE, HALF_LIFE, LEAST, Governor, later, weight
 from handson.room.seat.layout import BASE, MOST_SEATS, Layout, checked
@@ -188,3 +188,19 @@ def test_limits_hold_and_do_not_rise() -> None:
     assert done.stdout == "(200, 200) (0, 0)\n"
     assert replace(Limits(), files=5).files == 5
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 200
+
+
+def test_space_is_set_aside_or_it_is_said_that_there_is_not_so_much(tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    with image.open("wb") as file:
+        file.truncate(1_000_000)
+        assert linux.allocate(file.fileno(), 1_000_000)
+        assert image.stat().st_blocks * 512 >= 1_000_000
+        with pytest.raises(OSError, match="fallocate"):
+            linux.allocate(file.fileno(), 1 << 55)
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no /dev/shm here")
+def test_a_disk_that_is_memory_is_known_as_one() -> None:
+    assert linux.is_in_memory(Path("/dev/shm"))
+    assert not linux.is_in_memory(Path("/proc/self"))

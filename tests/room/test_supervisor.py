@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from handson.errors import HandsonError
-from handson.room.supervisor import Part, Supervisor
+from handson.room.supervisor import Part, Supervisor, run_until_told
 
 LISTENS = """
 import os, signal, socket, sys, time
@@ -144,7 +144,7 @@ def test_parts_end_with_a_supervisor_that_is_killed(make_part: Callable[..., Par
     code = f"""
 import asyncio, os, signal
 from pathlib import Path
-from handson.room.supervisor import Part, Supervisor
+from handson.room.supervisor import Part, Supervisor, run_until_told
 async def main():
     await Supervisor([Part("part", {list(part.command)!r}, {{}}, Path({str(part.log)!r}), [Path({str(tmp_path / "part")!r})])]).start()
     os.kill(os.getpid(), signal.SIGKILL)
@@ -153,3 +153,19 @@ asyncio.run(main())
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == -9
     pid = int((tmp_path / "part.pid").read_text())
     asyncio.run(until(lambda: not is_there(pid), "the end of the part"))
+
+
+def test_what_is_done_beside_the_parts_ends_with_them(make_part: Callable[..., Part]) -> None:
+    done: list[str] = []
+
+    async def beside() -> None:
+        try:
+            done.append("begun")
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            done.append("ended")
+            raise
+
+    run_until_told(Supervisor([make_part()]), lambda: done.append("ready"), beside)
+    assert done == ["ready", "begun", "ended"]

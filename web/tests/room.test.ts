@@ -4,6 +4,7 @@ import { type Attendee, parsed } from "../src/room/boardline";
 import { ordered, Table } from "../src/room/boardtable";
 import { type Device, recommendedDoor } from "../src/room/door";
 import { drawSaid } from "../src/room/said";
+import { mountStrip } from "../src/room/strip";
 import { TEXTS } from "../src/room/texts";
 
 const LAPTOP: Device = { touchOnly: false, memory: undefined, cores: 8, simd: true, narrow: false };
@@ -38,7 +39,7 @@ const person = (number: number, more: Partial<Attendee> = {}): Attendee => ({
 
 const state = (...attendees: Attendee[]) => ({
   now: 1000, title: "", address: "", mdns: "", code: "", seats: { taken: 0, all: 1 }, queue: { waiting: 0, starting: 0 }, agenda: { minutes: 60, began: null, lessons: [] },
-  lessons: [{ name: "add", title: "Add" }], attendees, messages: [], load: { cpu: 0, memory_used: 0, memory_total: 1, disk_free: 1 },
+  lessons: [{ name: "add", title: "Add" }], attendees, messages: [], load: { cpu: 0, memory_used: 0, memory_total: 1, disk_free: 1, disk_low: false },
 });
 
 describe("the table of the board", () => {
@@ -88,4 +89,25 @@ describe("what the presenter says", () => {
 
 it("says durations as people do", () => {
   expect([5, 61, 3599, 3600, 7380].map(TEXTS.since)).toEqual(["5 s", "1 min", "59 min", "1 h 0 min", "2 h 3 min"]);
+});
+
+describe("the strip", () => {
+  it("tells that the seat's disk is nearly full, and no more once there is space", () => {
+    const heard = new Map<string, (event: unknown) => void>();
+    vi.stubGlobal("EventSource", class {
+      addEventListener(kind: string, hear: (event: unknown) => void): void {
+        heard.set(kind, hear);
+      }
+      close(): void {}
+    });
+    mountStrip({ stream: "/s", hand: "/h", xsrf: "x" }, () => {});
+    const alert = document.querySelector("#handson-room")!.shadowRoot!.querySelector<HTMLElement>('[role="alert"]')!;
+    expect(alert.hidden).toBe(true);
+    heard.get("disk")!({ data: '{"low": true, "free_mb": 40}' });
+    expect(alert.hidden).toBe(false);
+    expect(alert.textContent).toBe(TEXTS.seatDiskLow(40));
+    heard.get("disk")!({ data: '{"low": false}' });
+    expect(alert.hidden).toBe(true);
+    vi.unstubAllGlobals();
+  });
 });

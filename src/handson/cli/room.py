@@ -207,6 +207,7 @@ def _tell(settings: RoomSettings, places: Places, secrets: Secrets) -> None:
     import segno
 
     from handson.room.hub.settings import address_of
+    from handson.room.hub.store import joined
     from handson.room.hub.texts import text
 
     named = f" or {address_of(settings.scheme, settings.mdns, settings.port)}" if settings.mdns else ""
@@ -225,4 +226,6 @@ def _tell(settings: RoomSettings, places: Places, secrets: Secrets) -> None:
         out.print(f"The CA for devices: {plain(str(places.ca / 'ca.pem'))}", soft_wrap=True)
     if settings.kernels:
         out.print(text("kernels_kept", count=settings.kernels), soft_wrap=True)
+    if before := joined(places.room_database):
+        out.print(f"Here from before: {before}, with their seats, files and log-ins.", soft_wrap=True)
     out.print("To end the room: Ctrl-C. Seats and their files are there again the next time.", soft_wrap=True)

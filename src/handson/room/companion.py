@@ -25,11 +25,14 @@ from handson.lab.room import ask_hub
 from handson.lessons.given import give
 from handson.room.giveback import give_back
 from handson.room.kept import end_what_is_done
+from handson.room.space import Disk
 from handson.room.takehome import packed
 
 ROOM = "JUPYTERHUB_ROOM"
 """The variable by which a seat knows that the hub behind it is a room's."""
 BIGGEST = 10_000
+LOOK_EVERY = 5.0
+"""Seconds between two looks at the seat's disk, while a page listens."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 
 
@@ -160,6 +163,12 @@ class Follower:
         return self.last
 
 
+def disk_of(folder: Path) -> str:
+    """What the strip hears of the seat's own disk, as JSON: whether it is nearly full, and then the megabytes left."""
+    disk = Disk.of(folder)
+    return json.dumps({"low": True, "free_mb": disk.free // 1_000_000} if disk.is_low_for_a_seat else {"low": False})
+
+
 def _no_end() -> Any:
     from aiohttp import ClientTimeout
 
@@ -175,11 +184,14 @@ class _Stream(JupyterHandler):
         self.set_header("Content-Type", "text/event-stream")
         self.set_header("Cache-Control", "no-store")
         before, now = "", follower.last
+        disk_before = ""
         try:
             while True:
                 self.write(f"data: {now}\n\n" if now and now != before else ": still here\n\n")
+                if (disk := disk_of(follower.folder)) != disk_before:
+                    self.write(f"event: disk\ndata: {disk}\n\n")
                 await self.flush()
-                before, now = now, await follower.heard(15)
+                disk_before, before, now = disk, now, await follower.heard(LOOK_EVERY)
         except StreamClosedError:
             return
 

@@ -12,14 +12,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from handson.errors import HandsonError
 from handson.memory import available
 from handson.room.hub.config import part_environment
 from handson.room.hub.settings import Identity, RoomSettings
 from handson.room.hub.state import make_places
 from handson.room.seat import linux
+from handson.room.seat.disk import IMAGE, can_set_aside, is_set_aside
 from handson.room.seat.layout import BASE
+from handson.room.seat.limits import Limits
 from handson.room.seat.root import environment_paths
 from handson.room.seat.settings import Settings, prepared
+from handson.room.space import LOW, Disk
 from handson.room.supervisor import Part, Say
 
 HUB, PROXY = BASE - 2, BASE - 1
@@ -28,6 +32,10 @@ AHEAD = 40
 """Seats that wait, forked, for those who come; fewer where memory is short."""
 _AHEAD_BYTES = 25 << 20
 """What one that waits has to itself."""
+SMALLEST_DISK = 50_000_000
+"""Bytes that a seat needs at the least for its files."""
+_OWN = LOW * 3 // 2
+"""Bytes of a small disk that are left to the host."""
 
 
 def fenced(settings: RoomSettings) -> RoomSettings:
@@ -54,9 +62,14 @@ def with_keeper(settings: RoomSettings, say: Say, shown: Sequence[Path] = ()) ->
     seen, ahead = (*shown, settings.front_end), seats_ahead(settings.seats, available())
     linux.share(settings.state)
     try:
-        seats = prepared(Settings(settings.state, HUB, shown=seen, hub_socket=places.hub_socket.name, ahead=ahead))
+        limits = Limits(disk=disk_for_each(settings.state, settings.seats, say))
+        seats = prepared(
+            Settings(settings.state, HUB, limits=limits, shown=seen, hub_socket=places.hub_socket.name, ahead=ahead)
+        )
         if missing := seats.seats().not_limited:
             say(f"this host cannot limit: {', '.join(missing)}; one seat can take all of it (docs/seats.md)")
+        if seats.images and not can_set_aside(settings.state / "seats"):
+            say(f"the disk of {settings.state} keeps no space for seats: do not let it become full (docs/room.md)")
         keeper = Part(
             "keeper",
             [sys.executable, "-P", "-m", "handson.room.seat.keeper", str(seats.write())],
@@ -73,6 +86,32 @@ def with_keeper(settings: RoomSettings, say: Say, shown: Sequence[Path] = ()) ->
 def seats_ahead(seats: int, free: int) -> int:
     """How many of `seats` are forked before anybody comes, where so many bytes are free: a quarter is for them."""
     return min(AHEAD, seats, free // 4 // _AHEAD_BYTES)
+
+
+def disk_for_each(state: Path, seats: int, say: Say) -> int:
+    """Bytes of a new seat's disk: what is usual, or less where this host has not so much for all; that is said.
+
+    Raises HandsonError where it would be too little to work with.
+    """
+    usual = Limits().disk
+    kept = sum(map(is_set_aside, (state / "seats").glob(f"[1-9]*/{IMAGE}")))
+    missing = seats - kept
+    free = Disk.of(state).free
+    usable = free - min(_OWN, free // 4)
+    if missing <= 0 or usable >= missing * usual:
+        return usual
+    share = usable // missing
+    if share < SMALLEST_DISK:
+        raise HandsonError(
+            f"The disk of {state} has {free / 1e9:.1f} GB free: too little for the files of {missing} more seats.",
+            f"Free some space, name a folder on another disk with --state, or take fewer seats: --seats "
+            f"{kept + usable // SMALLEST_DISK}.",
+        )
+    say(
+        f"the disk of {state} has {free / 1e9:.1f} GB free: each new seat gets {share / 1e6:.0f} MB for its files, "
+        f"not {usual / 1e6:.0f}"
+    )
+    return share
 
 
 def as_its_user(part: Part, settings: RoomSettings) -> Part:

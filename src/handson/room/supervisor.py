@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -220,12 +220,20 @@ def _tail(log: Path) -> str:
         return f"(its log cannot be read: {error})"
 
 
-def run_until_told(supervisor: Supervisor, ready: Callable[[], None]) -> None:
-    """Start all, call `ready`, and return after SIGINT or SIGTERM, all ended."""
-    asyncio.run(_run(supervisor, ready))
+async def _nothing() -> None:
+    pass
 
 
-async def _run(supervisor: Supervisor, ready: Callable[[], None]) -> None:
+def run_until_told(
+    supervisor: Supervisor, ready: Callable[[], None], beside: Callable[[], Coroutine[Any, Any, None]] = _nothing
+) -> None:
+    """Start all, call `ready`, do what `beside` says meanwhile, and return after SIGINT or SIGTERM, all ended."""
+    asyncio.run(_run(supervisor, ready, beside))
+
+
+async def _run(
+    supervisor: Supervisor, ready: Callable[[], None], beside: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -242,7 +250,9 @@ async def _run(supervisor: Supervisor, ready: Callable[[], None]) -> None:
         starting.result()
         if not told.is_set():
             ready()
+        meanwhile = asyncio.create_task(beside())
         await told.wait()
+        meanwhile.cancel()
         await supervisor.stop()
     finally:
         interrupted.cancel()

@@ -52,6 +52,12 @@ def test_no_page_is_framed_and_no_script_is_in_a_page(make_settings: Make) -> No
     assert "unsafe" not in policy
 
 
+def test_seats_save_by_a_rename_and_what_is_deleted_frees_its_space(make_settings: Make) -> None:
+    server = config.server_config(make_settings())
+    assert server["ServerApp"]["contents_manager_class"] == "handson.room.saving.Contents"
+    assert server["FileContentsManager"]["delete_to_trash"] is False
+
+
 def test_the_spawner_is_one_setting_and_takes_its_own(make_settings: Make) -> None:
     hub = made(make_settings(spawner_class="somewhere.SeatSpawner", spawner={"forge": "/run/forge"}))
     assert hub["JupyterHub"]["spawner_class"] == "somewhere.SeatSpawner"

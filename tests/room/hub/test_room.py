@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from handson.room.hub.reports import Hand, Report
 from handson.room.hub.room import Room
 from handson.room.hub.settings import RoomSettings
 from handson.room.hub.state import make_places, room_secrets
-from handson.room.hub.store import RoomFullError
+from handson.room.hub.store import Event, RoomFullError
+from handson.room.space import Disk
 
 
 class Seats:
@@ -192,6 +194,29 @@ def test_the_load_is_that_of_the_host(room: Room) -> None:
     assert 0 <= load.cpu <= 1
     assert 0 < load.memory_used < load.memory_total
     assert load.disk_free > 0
+
+
+@pytest.mark.parametrize(
+    ("free", "low", "full"), [(50_000_000_000, False, False), (1_900_000_000, True, False), (99_000_000, True, True)]
+)
+def test_a_disk_that_fills_is_on_the_board_before_nobody_can_join(
+    room: Room, monkeypatch: pytest.MonkeyPatch, free: int, low: bool, full: bool
+) -> None:
+    monkeypatch.setattr(Disk, "of", lambda _: Disk(free, 10**12))
+    assert room.load().disk_low is low
+    assert room.disk_is_full() is full
+
+
+def test_on_a_full_disk_what_happens_is_shown_and_not_kept(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = room.join("Ada", "seat")
+
+    def full(_: Event) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(room.store, "add_event", full)
+    assert room.hand(ada.number, True)
+    assert room.for_board()["attendees"][0]["hand_since"] is not None
+    assert again(room).for_board()["attendees"][0]["hand_since"] is None
 
 
 def test_who_is_forgotten_is_not_on_the_board_and_their_seat_is_free(room: Room) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from handson.errors import HandsonError
 from handson.room.hub.names import NameRefusedError
-from handson.room.hub.store import Event, RoomFullError, Store, number_of_user, user_of
+from handson.room.hub.store import Event, RoomFullError, Store, joined, number_of_user, user_of
 
 ALL = {"seats": 2, "attendees": 3}
 
@@ -73,6 +74,29 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
     assert subprocess.run([sys.executable, "-c", code]).returncode == -9
     assert [one.name for one in Store(file).attendees()] == ["Ada"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file's size")
+def test_a_disk_that_takes_nothing_more_loses_that_change_only(store: Store, tmp_path: Path) -> None:
+    import resource
+
+    store.join("Ada", "seat", seats=9, attendees=9)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max(file.stat().st_size for file in tmp_path.iterdir()), hard))
+    try:
+        for _ in range(2):
+            with pytest.raises(sqlite3.OperationalError, match="disk"):
+                store.join("Bob", "seat", seats=9, attendees=9)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert store.join("Bob", "seat", seats=9, attendees=9).number == 2
+    assert [one.name for one in store.attendees()] == ["Ada", "Bob"]
+
+
+def test_who_only_looks_hears_how_many_are_in(store: Store, tmp_path: Path) -> None:
+    store.join("Ada", "seat", seats=1, attendees=1)
+    (file,) = tmp_path.glob("*.sqlite")
+    assert joined(file) == 1
 
 
 def test_a_file_that_is_no_database_is_told_as_one(tmp_path: Path) -> None:

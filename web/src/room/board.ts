@@ -157,7 +157,7 @@ class View {
       queue.waiting + queue.starting > 0 ? TEXTS.waitingSeats(queue.waiting + queue.starting) : "",
       TEXTS.load(Math.round(100 * load.cpu)), TEXTS.memory(gigabytes(load.memory_used), gigabytes(load.memory_total)), TEXTS.disk(gigabytes(load.disk_free)),
     ].filter(Boolean).join(" · ");
-    this.full.hidden = load.disk_free > 2e9;
+    this.full.hidden = !load.disk_low;
     this.drawClock(state);
     this.drawLessons(state);
     this.drawCurrent(state);

@@ -7,7 +7,7 @@ export interface BoardState {
   now: number; title: string; address: string; mdns: string; code: string; seats: { taken: number; all: number }; queue: { waiting: number; starting: number };
   agenda: { minutes: number; began: number | null; lessons: { name: string; title: string; minutes: number }[] };
   lessons: { name: string; title: string }[]; attendees: Attendee[]; messages: { id: number; kind: string; content: string }[];
-  load: { cpu: number; memory_used: number; memory_total: number; disk_free: number };
+  load: { cpu: number; memory_used: number; memory_total: number; disk_free: number; disk_low: boolean };
 }
 export interface Listener { state(state: BoardState): void; qr(svg: string): void; lost(is: boolean): void; refused(status: number): void }
 

@@ -3,13 +3,16 @@ export interface Said { id: number; kind: "say" | "lesson"; text: string; lesson
 export interface SeatState { state: "none" | "waiting" | "starting" | "ready" | "stopped" | "failed"; ahead?: number; seconds?: number | null }
 export interface Mine { number: number; name: string; door: "seat" | "page"; hand: boolean; seat: SeatState; message: Said | null; lessons: number }
 
+/** How it stands with the disk of a seat; `free_mb` only where that is little. */
+export interface SeatDisk { low: boolean; free_mb?: number }
+
 /** Where the state comes from and the hand goes to: the hub with the token of a page of its own, or a seat's own server. */
 export interface Line { stream: string; hand: string; xsrf: string }
 
 export const hubLine = (xsrf: string): Line => ({ stream: `/hub/room/stream?_xsrf=${encodeURIComponent(xsrf)}`, hand: "/hub/room/hand", xsrf });
 
 /** Call `heard` with the state now and after each change, while the page is looked at; `lost` where nobody answers. */
-export function listen(line: Line, heard: (mine: Mine) => void, lost: (is: boolean) => void = () => {}): void {
+export function listen(line: Line, heard: (mine: Mine) => void, lost: (is: boolean) => void = () => {}, disk: (now: SeatDisk) => void = () => {}): void {
   let source: EventSource | null = null;
   let later: ReturnType<typeof setTimeout> | undefined;
   const close = () => {
@@ -24,6 +27,7 @@ export function listen(line: Line, heard: (mine: Mine) => void, lost: (is: boole
       lost(false);
       heard(JSON.parse(event.data) as Mine);
     };
+    source.addEventListener("disk", (event) => disk(JSON.parse((event as MessageEvent<string>).data) as SeatDisk));
     source.onerror = () => {
       lost(true);
       if (source?.readyState !== EventSource.CLOSED) return; // it tries again by itself

@@ -28,9 +28,10 @@ export function mountStrip(line: Line, open: (lesson: string, path: string) => v
   const host = h("div", { id: "handson-room", role: "region", "aria-label": TEXTS.yourPlace });
   const root = host.attachShadow({ mode: "open" });
   const box = h("div", { class: "said", role: "status", hidden: true });
+  const disk = h("div", { class: "said", role: "alert", hidden: true });
   const hand = h("button", { type: "button", "aria-pressed": "false" }, TEXTS.raise);
   const me = h("a", { href: "/hub/me", target: "_blank", rel: "noopener", title: TEXTS.yourPlace, hidden: true });
-  root.append(h("style", {}, STYLE), h("div", { class: "strip" }, box, h("div", { class: "row" }, hand, me)));
+  root.append(h("style", {}, STYLE), h("div", { class: "strip" }, box, disk, h("div", { class: "row" }, hand, me)));
   document.body.append(host);
 
   const drawHand = (raised: boolean) => {
@@ -64,5 +65,8 @@ export function mountStrip(line: Line, open: (lesson: string, path: string) => v
     } : null;
     box.hidden = false; // first seen, then filled: so that a screen reader says it
     box.replaceChildren(drawSaid(said, follow, putAside));
+  }, () => {}, (now) => {
+    disk.hidden = !now.low; // first seen, then filled, as above
+    disk.textContent = now.low ? TEXTS.seatDiskLow(now.free_mb ?? 0) : "";
   });
 }

@@ -17,6 +17,7 @@ export const TEXTS = {
   open: "Open it",
   dismiss: "Dismiss",
   yourPlace: "Your place in the room",
+  seatDiskLow: (megabytes: number) => `Your disk is nearly full: ${megabytes} MB left. Delete files that you do not need; once it is full, nothing more is saved.`,
 
   boardTitle: "Board",
   phrase: "Presenter's phrase",
@@ -35,7 +36,7 @@ export const TEXTS = {
   load: (percent: number) => `processor ${percent} %`,
   memory: (used: string, all: string) => `memory ${used} of ${all} GB`,
   disk: (free: string) => `${free} GB of disk free`,
-  diskLow: "The disk is nearly full: seats will not be able to save.",
+  diskLow: "This machine's disk is nearly full: free some space. Once it is full, nobody can join.",
   agenda: (minute: number, all: number) => `Minute ${minute} of ${all}`,
   notBegun: (all: number) => `${all} minutes, not begun`,
   begin: "Begin the clock",

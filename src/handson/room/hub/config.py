@@ -113,8 +113,15 @@ def seat_environment(settings: RoomSettings, places: Places) -> dict[str, str]:
 
 
 def server_config(settings: RoomSettings) -> dict[str, Any]:
-    """What goes into a seat's `jupyter_server_config.json`: where JupyterLab finds the strip."""
-    return {"LabApp": {"extra_labextensions_path": [str(settings.front_end / "labextensions")]}}
+    """What goes into a seat's `jupyter_server_config.json`: where JupyterLab finds the strip, how files are saved.
+
+    What is deleted is gone: a trash that nobody sees would keep a full disk full.
+    """
+    return {
+        "LabApp": {"extra_labextensions_path": [str(settings.front_end / "labextensions")]},
+        "ServerApp": {"contents_manager_class": "handson.room.saving.Contents"},
+        "FileContentsManager": {"delete_to_trash": False},
+    }
 
 
 def proxy_command(settings: RoomSettings, places: Places) -> list[str]:

@@ -124,6 +124,9 @@ class JoinHandler(RoomHandler):
         if seconds := self.room.joins.wait(self.sender):
             await self._page(429, "wait_join", seconds=math.ceil(seconds))
             return None
+        if self.room.disk_is_full():
+            await self._page(507, "disk_full")
+            return None
         door: Door = "page" if self.get_body_argument("door", "seat") == "page" and self.room.settings.site else "seat"
         try:
             one = self.room.join(self.get_body_argument("name", "", strip=False), door)

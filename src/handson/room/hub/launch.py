@@ -20,6 +20,7 @@ from handson.lessons.jupyterlab import LAB_SETTINGS
 from handson.room.hub.config import files_command, hub_command, part_environment, proxy_command, server_config
 from handson.room.hub.settings import Identity, RoomSettings
 from handson.room.hub.state import Places, Secrets, make_places, room_secrets, write_private
+from handson.room.space import watch
 from handson.room.supervisor import Part, Say, Supervisor, run_until_told
 
 
@@ -55,7 +56,9 @@ def hold(
         show_to_seats(settings, places)
         own = [started_as(part) for part in parts(settings, places, secrets, own_environment())]
         with before() as first:
-            run_until_told(Supervisor([*first, *own], say), lambda: ready(places, secrets))
+            run_until_told(
+                Supervisor([*first, *own], say), lambda: ready(places, secrets), lambda: watch(places.folder, say)
+            )
 
 
 def own_environment() -> dict[str, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
+import sqlite3
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +27,7 @@ from handson.room.hub.settings import RoomSettings
 from handson.room.hub.state import Places, Secrets
 from handson.room.hub.store import Attendee, Door, Event, Message, Store
 from handson.room.hub.streams import Bell
+from handson.room.space import Disk, state_of
 from handson.workshop import read_workshop
 
 LONGEST_MESSAGE = 500
@@ -39,6 +41,8 @@ class Load:
     memory_used: int
     memory_total: int
     disk_free: int
+    disk_low: bool
+    """Whether the presenter should be told."""
 
 
 class Seats(Protocol):
@@ -180,7 +184,8 @@ class Room:
 
     def _follow(self, event: Event) -> None:
         if self.attendance.follow(event):
-            self.store.add_event(event)
+            with suppress(sqlite3.OperationalError):  # a full disk, which terminal and board say: it is shown, not kept
+                self.store.add_event(event)
             self.bell.ring()
 
     # What the presenter does
@@ -297,8 +302,15 @@ class Room:
     def load(self) -> Load:
         """How the host is now; the processor since the last look."""
         memory = psutil.virtual_memory()
-        disk = shutil.disk_usage(_existing(self.settings.state))
-        return Load(psutil.cpu_percent() / 100, memory.total - memory.available, memory.total, disk.free)
+        used, free = memory.total - memory.available, self._disk_free()
+        return Load(psutil.cpu_percent() / 100, used, memory.total, free, state_of(free) != "fine")
+
+    def disk_is_full(self) -> bool:
+        """Whether nobody else should come in: what they need to be known by would not be kept."""
+        return state_of(self._disk_free()) == "full"
+
+    def _disk_free(self) -> int:
+        return Disk.of(_existing(self.settings.state)).free
 
 
 def _existing(path: Path) -> Path:

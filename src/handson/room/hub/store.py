@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -89,6 +89,12 @@ def number_of_user(user: str) -> int | None:
     return int(digits) if kind == "seat" and digits.isascii() and digits.isdecimal() else None
 
 
+def joined(file: Path) -> int:
+    """How many are in the room whose database this is; for who only looks at it."""
+    with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+        return int(connection.execute("SELECT count(*) FROM attendee").fetchone()[0])
+
+
 class Store:
     """The file. One process writes; each change is on the disk when its function returns."""
 
@@ -110,15 +116,16 @@ class Store:
         """Nothing is written afterwards."""
         self._connection.close()
 
-    @contextmanager
+    @contextlib.contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield self._connection
-        except BaseException:
-            self._connection.execute("ROLLBACK")
+            self._connection.execute("COMMIT")
+        except BaseException:  # COMMIT fails as well, on a full disk; and then SQLite may have rolled back by itself
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
     def _one(self, query: str, *values: Any) -> Any:
         return self._connection.execute(query, values).fetchone()[0]
@@ -185,12 +192,12 @@ class Store:
         """Keep what happened, as long as there is room for it."""
         if self._events >= MOST_EVENTS:
             return
-        self._events += 1
         with self._change() as connection:
             connection.execute(
                 "INSERT INTO event (at, number, kind, lesson, content) VALUES (?, ?, ?, ?, ?)",
                 (event.at, event.number, event.kind, event.lesson, json.dumps(event.content)),
             )
+        self._events += 1
 
     def events(self) -> Iterator[Event]:
         """Everything that happened, in order."""

@@ -32,6 +32,7 @@ TEXTS = {
     "name_letters": "That name has invisible or stacked characters, which would disturb the others. Type it without them.",
     "name_taken": "Somebody here has that name. Add a letter or a number. If that was you, come back with your come-back code.",
     "room_full": "Everybody who fits into this room is in it. Sit down beside somebody, or ask the presenter.",
+    "disk_full": "The disk of the presenter's machine is full. Tell the presenter, and try again once there is space.",
     "form_old": "This form was too old, or your browser keeps no cookies for this page. Try once more.",
     "kernels_kept": "Memory: of each seat's kernels, so many go on running: {count}. Those used before end once they rest.",
     "wait_title": "Your seat",

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from handson.errors import HandsonError
+from handson.room.seat import linux
 from handson.room.seat.linux import MNT_DETACH, umount
 
 IMAGE = "disk.img"
@@ -33,7 +34,10 @@ def mount_home(seat: Path, uid: int, size: int) -> Path:
         return home
     if not image.exists():
         _make_image(image, uid, size)
-    _run("mount", "-o", "loop,nosuid,nodev,discard", image, home, what=f"mount the disk of a seat, {image}")
+    options = "loop,nosuid,nodev"
+    if linux.is_in_memory(image):
+        options += ",discard"  # elsewhere, what is deleted would give away what was set aside
+    _run("mount", "-o", options, image, home, what=f"mount the disk of a seat, {image}")
     with suppress(OSError):
         (home / "lost+found").rmdir()  # a learner's folder shows what is theirs
     return home
@@ -43,9 +47,45 @@ def _make_image(image: Path, uid: int, size: int) -> None:
     new = image.with_suffix(".new")
     with new.open("wb") as file:
         file.truncate(size)
-    options = f"root_owner={uid}:{uid},lazy_itable_init=1,lazy_journal_init=1,nodiscard"
+    options = f"root_owner={uid}:{uid},lazy_itable_init=0,lazy_journal_init=1,nodiscard"
     _run("mkfs.ext4", "-q", "-F", "-m", "0", "-J", "size=4", "-E", options, new, what="make the disk of a seat")
     new.rename(image)
+
+
+def set_aside(image: Path) -> bool:
+    """Have the host keep all of the image's space for it, whoever fills the host's disk; False where it cannot.
+
+    Without, a full host is an error of the seat's disk, which then is read-only. The image may be mounted. Raises
+    HandsonError where the host has not so much.
+    """
+    if linux.is_in_memory(image):
+        return False  # of that there is never enough to keep it idle
+    size = image.stat().st_size
+    with image.open("r+b") as file:
+        try:
+            return linux.allocate(file.fileno(), size)
+        except OSError as error:
+            raise HandsonError(
+                f"There is no space for the disk of a seat ({size / 1e6:.0f} MB): {error.strerror}.",
+                f"Free some space on the disk of {image.parent}.",
+            ) from None
+
+
+def can_set_aside(folder: Path) -> bool:
+    """Whether the disk of `folder` can keep space for an image: tried once with a small one."""
+    trial = folder / "trial.img"
+    try:
+        with trial.open("wb") as file:
+            file.truncate(1_000_000)
+        return set_aside(trial)
+    finally:
+        trial.unlink(missing_ok=True)
+
+
+def is_set_aside(image: Path) -> bool:
+    """Whether the host keeps all of the image's space for it."""
+    found = image.stat()
+    return found.st_blocks * 512 >= found.st_size
 
 
 def plain_home(seat: Path, uid: int) -> Path:

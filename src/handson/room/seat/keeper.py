@@ -168,6 +168,7 @@ class Keeper:
             await self._end(number)
         self._ahead.discard(number)
         self.seats.make(number)
+        self.seats.keep_space(number)
         self.seats.layout.server_socket(number).unlink(missing_ok=True)
         said = await self._ask_template(number, {"env": variables})
         self.seats.remember(number, server=int(said["host_pid"]))

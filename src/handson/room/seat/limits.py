@@ -14,7 +14,7 @@ class Limits:
 
     memory: int = 1500 * MB
     """Bytes."""
-    disk: int = 1000 * MB
+    disk: int = 500 * MB
     """Bytes of its home."""
     temporary: int = 300 * MB
     """Bytes of its /tmp, and as many of its /dev/shm; both count as memory."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import socket
@@ -56,6 +57,30 @@ def mount(source: str, target: str | Path, kind: str = "", flags: int = 0, optio
 def umount(target: str | Path, flags: int = 0) -> None:
     """umount2(2)."""
     _checked(_libc.umount2(os.fsencode(target), ctypes.c_int(flags)), f"umount {target}")
+
+
+def allocate(descriptor: int, size: int) -> bool:
+    """Have the first `size` bytes of an open file take their space on the disk now (fallocate(2)).
+
+    False where this file system cannot; raises OSError where there is not so much.
+    """
+    numbers = (ctypes.c_int(descriptor), ctypes.c_int(0), ctypes.c_int64(0), ctypes.c_int64(size))
+    try:
+        _checked(_libc.fallocate(*numbers), "fallocate")
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.ENOSYS):
+            return False
+        raise
+    return True
+
+
+def is_in_memory(path: Path) -> bool:
+    """Whether a file is on a disk that is memory (tmpfs)."""
+    device = path.stat().st_dev
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    found = (line.split(" - ", 1) for line in lines if line.split(" ")[2] == wanted)
+    return any(rest.split(" ")[0] in ("tmpfs", "ramfs") for _, rest in found)
 
 
 def share(folder: Path) -> None:

@@ -81,6 +81,11 @@ class Seats:
         self.remember(number, init=pid)
         return Process.of(pid)
 
+    def keep_space(self, number: int) -> None:
+        """Have the host keep the space of a seat that somebody takes; raises HandsonError where it has not so much."""
+        if self.images:
+            disk.set_aside(self.layout.seat(number) / disk.IMAGE)
+
     def _run_folder(self, number: int, uid: int) -> None:
         """The seat's folder for its socket: small, in memory, its own, and open to the group of the hub."""
         folder = self.layout.run(number)

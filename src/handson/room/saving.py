@@ -1,0 +1,94 @@
+"""How a seat saves: the file as it was stays until the new one is whole and on the disk, whatever happens in between.
+
+Jupyter's own way empties the file and writes it again, with one copy beside it meanwhile. On a full disk the second try
+makes that copy of what the first one left, and the work is gone. Here a save that fails has changed nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+from tornado.web import HTTPError
+
+FULL = (
+    "The disk of this seat is full. Delete files that you do not need, then save again; "
+    "what was saved before is still there."
+)
+BROKEN = (
+    "The disk of this seat had an error and takes nothing more. Tell the presenter: once the room has been ended and "
+    "started again, it does. What was saved before is still there."
+)
+_SAID = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: BROKEN, errno.EIO: BROKEN}
+
+
+class Contents(AsyncLargeFileManager):
+    """Jupyter's files, saved by a rename."""
+
+    @contextmanager
+    def atomic_writing(self, os_path: str, *_: Any, text: bool = True, encoding: str = "utf-8", **__: Any) -> Any:
+        """A file to write to, which takes the place of `os_path` once all is on the disk.
+
+        Raises HTTPError: 507 where the disk takes nothing more, 403 where the file may not be written.
+        """
+        with self.perm_to_403(os_path), _as_507(), replacing(Path(os_path), encoding if text else None) as file:
+            yield file
+
+    def check_and_sign(self, nb: Any, path: str = "", **more: Any) -> None:
+        """See the base class. That the signature cannot be kept (it wants some disk of its own) holds up no save."""
+        try:
+            super().check_and_sign(nb, path, **more)  # type: ignore[no-untyped-call]
+        except sqlite3.Error as error:
+            self.log.warning("%s was saved without its signature: %s", path, error)
+
+
+@contextmanager
+def replacing(path: Path, encoding: str | None) -> Iterator[Any]:
+    """A new file beside `path` (or what that links to), which replaces it when the block ends well.
+
+    encoding: None for bytes. Afterwards it is on the disk: a power cut leaves the old one or the new one, whole. Raises
+    OSError, and leaves `path` as it was and nothing beside it, where something fails.
+    """
+    path = path.resolve()
+    mode = path.stat().st_mode & 0o777 if path.exists() else None
+    if mode is not None and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, "the file is not to be written", str(path))
+    new = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:8]}.saving")
+    try:
+        with new.open("x" if encoding else "xb", encoding=encoding, newline="\n" if encoding else None) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            new.chmod(mode)
+        new.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink()
+        raise
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _as_507() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _SAID:
+            raise HTTPError(507, _SAID[error.errno]) from error
+        raise
