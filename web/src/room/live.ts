@@ -8,8 +8,8 @@ export interface Line { stream: string; hand: string; xsrf: string }
 
 export const hubLine = (xsrf: string): Line => ({ stream: `/hub/room/stream?_xsrf=${encodeURIComponent(xsrf)}`, hand: "/hub/room/hand", xsrf });
 
-/** Call `heard` with the state now and after each change, while the page is looked at; `lost` where nobody answers. */
-export function listen(line: Line, heard: (mine: Mine) => void, lost: (is: boolean) => void = () => {}): void {
+/** Call `heard` with the state now and after each change, while the page is looked at; `lost` where nobody answers, `gone` where the one who looks is in the room no more. */
+export function listen(line: Line, heard: (mine: Mine) => void, lost: (is: boolean) => void = () => {}, gone: () => void = () => {}): void {
   let source: EventSource | null = null;
   let later: ReturnType<typeof setTimeout> | undefined;
   const close = () => {
@@ -24,6 +24,11 @@ export function listen(line: Line, heard: (mine: Mine) => void, lost: (is: boole
       lost(false);
       heard(JSON.parse(event.data) as Mine);
     };
+    source.addEventListener("gone", () => {
+      document.removeEventListener("visibilitychange", look);
+      close();
+      gone();
+    });
     source.onerror = () => {
       lost(true);
       if (source?.readyState !== EventSource.CLOSED) return; // it tries again by itself
@@ -32,7 +37,8 @@ export function listen(line: Line, heard: (mine: Mine) => void, lost: (is: boole
     };
   };
   // A browser opens six lines to one address for all its tabs: those that nobody looks at give theirs back.
-  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+  const look = () => (document.hidden ? close() : open());
+  document.addEventListener("visibilitychange", look);
   if (!document.hidden) open();
 }
 

@@ -63,7 +63,11 @@ class StreamHandler(_Service):
         try:
             async for changed in self.room.bell.heard():
                 one = self.room.store.attendee(number)
-                now = json.dumps(self.room.for_attendee(one)) if one and changed else before
+                if one is None:
+                    self.write(as_event("{}", "gone"))
+                    await self.flush()
+                    return
+                now = json.dumps(self.room.for_attendee(one)) if changed else before
                 self.write(as_event(now) if now != before else ": still here\n\n")
                 await self.flush()
                 before = now
