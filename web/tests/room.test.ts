@@ -63,7 +63,7 @@ describe("the table of the board", () => {
     document.body.append(table.element);
     table.draw(state(person(1), person(2, { hand_since: 900 })));
     const row = table.element.querySelector("tbody tr")!;
-    const button = row.querySelector("button")!;
+    const button = row.querySelector<HTMLButtonElement>(".lower")!;
     button.focus();
     table.draw(state(person(1, { hand_since: 950 }), person(2, { hand_since: 900 })));
     expect(table.element.querySelector("tbody tr")).toBe(row);

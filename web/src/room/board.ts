@@ -102,9 +102,12 @@ class View {
       person.element,
     );
     this.desk.append(
-      this.lost, this.full, this.short, this.facts, this.use,
-      h("div", { class: "row" }, this.clock, this.clockButton),
-      h("div", { class: "acts" }, say, send, h("div", { class: "row" }, push, exported)),
+      this.lost, this.full, this.short,
+      h(
+        "div", { class: "board-top" },
+        h("div", {}, this.facts, this.use, h("div", { class: "row" }, this.clock, this.clockButton)),
+        h("div", { class: "acts" }, say, send, h("div", { class: "row" }, push, exported)),
+      ),
       this.told, h("div", { class: "row" }, this.current, this.takeBack), this.spoken, this.table.element,
     );
     addEventListener("hashchange", () => this.arrange());

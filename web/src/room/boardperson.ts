@@ -17,7 +17,7 @@ export class Person {
   constructor(private readonly line: Pick<BoardLine, "act" | "answer" | "file">, private readonly save: (file: Blob, name: string) => void, private readonly tell: Tell) {
     const close = h("button", { type: "button", class: "quiet" }, TEXTS.close);
     close.addEventListener("click", () => this.element.close());
-    this.element = h("dialog", { class: "person", "aria-labelledby": "person-title" }, h("div", { class: "person-head" }, this.title, close), this.facts, this.content);
+    this.element = h("dialog", { class: "attendee", "aria-labelledby": "person-title" }, h("div", { class: "attendee-head" }, this.title, close), this.facts, this.content);
     this.element.addEventListener("close", () => this.content.replaceChildren()); // a code is not left where nobody sees it
   }
 

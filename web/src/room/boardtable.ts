@@ -5,7 +5,7 @@ import { TEXTS } from "./texts";
 
 export type Row = Attendee;
 
-interface Drawn { row: HTMLTableRowElement; cells: Record<"number" | "name" | "where" | "checks" | "stuck" | "seen" | "seat" | "memory" | "more", HTMLElement>; hand: HTMLElement; lower: HTMLButtonElement; more: HTMLButtonElement; person: Attendee }
+interface Drawn { row: HTMLTableRowElement; cells: Record<"number" | "name" | "where" | "checks" | "stuck" | "seen" | "seat" | "memory", HTMLElement>; hand: HTMLElement; lower: HTMLButtonElement; more: HTMLButtonElement; person: Attendee }
 
 export const megabytes = (bytes: number) => (bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`);
 
@@ -23,8 +23,7 @@ export class Table {
 
   constructor(private readonly lower: (row: Row) => void, private readonly more: (row: Row) => void = () => {}) {
     const { number, name, where, checks, stuck, seen, seat, memory } = TEXTS.columns;
-    const heads = [number, name, where, checks, stuck, seen, seat, memory].map((text) => h("th", { scope: "col" }, text));
-    const head = h("tr", {}, ...heads, h("td", {}));
+    const head = h("tr", {}, ...[number, name, where, checks, stuck, seen, seat, memory].map((text) => h("th", { scope: "col" }, text)));
     this.element = h("div", { class: "people", tabindex: 0, role: "region", "aria-label": TEXTS.boardTitle }, h("table", {}, h("thead", {}, head), this.body), this.nobody);
   }
 
@@ -45,13 +44,12 @@ export class Table {
   }
 
   private made(one: Attendee): Drawn {
-    const cells = { number: h("td", {}), name: h("th", { scope: "row", dir: "auto" }), where: h("td", {}), checks: h("td", {}), stuck: h("td", {}), seen: h("td", {}), seat: h("td", {}), memory: h("td", {}), more: h("td", {}) };
-    const name = h("span", { class: "person" });
+    const cells = { number: h("td", {}), name: h("th", { scope: "row" }), where: h("td", {}), checks: h("td", {}), stuck: h("td", {}), seen: h("td", {}), seat: h("td", {}), memory: h("td", {}) };
+    const name = h("span", { class: "person", dir: "auto" });
     const hand = h("span", { class: "hand" });
     const lower = h("button", { type: "button", class: "lower" }, TEXTS.lower);
     const more = h("button", { type: "button", class: "more" }, "…");
-    cells.name.append(name, hand, lower);
-    cells.more.append(more);
+    cells.name.append(name, more, hand, lower);
     const drawn: Drawn = { row: h("tr", {}, ...Object.values(cells)), cells, hand, lower, more, person: one };
     more.addEventListener("click", () => this.more(drawn.person));
     lower.addEventListener("click", () => this.lower(drawn.person));

@@ -13,12 +13,12 @@ button, a { display: inline-flex; align-items: center; min-height: 36px; padding
 button[aria-pressed="true"] { border-color: #9a5a10; background: #ffe9cf; }
 .primary { border-color: #1f69c0; background: #1f69c0; color: #ffffff; }
 :focus-visible { outline: 3px solid #2272d0; outline-offset: 2px; }
-.said { padding: 12px 16px; border: 1px solid #8a93a0; border-left: 5px solid #e06d30; border-radius: 8px; background: #ffffff; color: #1b1f24; box-shadow: 0 8px 30px rgb(0 0 0 / 25%); overflow-wrap: anywhere; }
-.said p { margin: 0 0 8px; }
+.said, .note { padding: 12px 16px; border: 1px solid #8a93a0; border-left: 5px solid #e06d30; border-radius: 8px; background: #ffffff; color: #1b1f24; box-shadow: 0 8px 30px rgb(0 0 0 / 25%); overflow-wrap: anywhere; }
+.said p, .note p { margin: 0 0 8px; }
 .row { display: flex; flex-wrap: wrap; gap: 8px; }
 [hidden] { display: none !important; }
 @media (prefers-color-scheme: dark) {
-  button, a, .said { background: #222427; color: #e8eaed; border-color: #6d7681; }
+  button, a, .said, .note { background: #222427; color: #e8eaed; border-color: #6d7681; }
   button[aria-pressed="true"] { background: #5a3a12; border-color: #e8a45c; }
   .primary { background: #2272d0; color: #ffffff; }
 }
@@ -29,7 +29,7 @@ export function mountStrip(line: Line, open: (lesson: string, path: string) => v
   const host = h("div", { id: "handson-room", role: "region", "aria-label": TEXTS.yourPlace });
   const root = host.attachShadow({ mode: "open" });
   const box = h("div", { class: "said", role: "status", hidden: true });
-  const note = h("div", { class: "said note", role: "status", hidden: true });
+  const note = h("div", { class: "note", role: "status", hidden: true });
   const hand = h("button", { type: "button", "aria-pressed": "false" }, TEXTS.raise);
   const me = h("a", { href: "/hub/me", target: "_blank", rel: "noopener", title: TEXTS.yourPlace, hidden: true });
   root.append(h("style", {}, STYLE), h("div", { class: "strip" }, box, note, h("div", { class: "row" }, hand, me)));

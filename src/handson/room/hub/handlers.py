@@ -29,6 +29,18 @@ JOIN, WAIT, ME, PAGE = "/hub/join", "/hub/wait", "/hub/me", "/hub/page/"
 class RoomHandler(BaseHandler):  # type: ignore[misc]  # jupyterhub has no types
     """What they share: the room, the one who asks, the look."""
 
+    for_scripts = False
+    """Whether scripts ask for it; else it is a page, which a person opens."""
+
+    async def prepare(self) -> None:
+        """JupyterHub's; and a page is not read by a script, for one in a seat's page is of the same origin.
+
+        Browsers tell that (Sec-Fetch-Mode) over secure connections and to their own machine only.
+        """
+        await super().prepare()
+        if not self.for_scripts and self.request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
+            raise web.HTTPError(403)
+
     @property
     def room(self) -> Room:
         """The room."""
@@ -263,6 +275,11 @@ class MeHandler(RoomHandler):
 
 class PageHandler(RoomHandler):
     """The lesson page, with the strip over it; its scripts come from a process of their own (see `files`)."""
+
+    @property
+    def for_scripts(self) -> bool:  # type: ignore[override]
+        """Its lists are."""
+        return str(self.request.path).endswith(".json")
 
     @web.authenticated
     async def get(self, path: str) -> None:

@@ -21,6 +21,8 @@ BIGGEST = 10_000
 class _Service(RoomHandler):
     """By cookie: every request carries the XSRF token of a page of ours, those that only read as well."""
 
+    for_scripts = True
+
     async def prepare(self) -> None:
         await super().prepare()
         if self.request.method in self._xsrf_safe_methods and not getattr(self, "_token_authenticated", False):
