@@ -95,6 +95,8 @@ async def executed(room: RunningRoom, client: httpx.Client, code: str, seat: int
             assert reply["content"]["status"] == "ok", reply["content"]
             break
     socket.close()
+    while await socket.read_message() is not None:  # until it is closed, by the other side or after some seconds
+        pass
 
 
 def test_what_a_forked_kernel_measures_is_on_the_board(room: RunningRoom, ada: httpx.Client) -> None:

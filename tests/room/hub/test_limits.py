@@ -74,3 +74,12 @@ def test_an_ipv6_device_does_not_get_a_ration_for_each_of_its_addresses() -> Non
 )
 def test_the_sender_is_who_the_proxy_heard_whatever_was_written_before(forwarded: str | None, sender: str) -> None:
     assert sender_of(forwarded, "peer") == sender
+
+
+def test_while_a_device_has_to_wait_the_right_code_is_not_heard_either() -> None:
+    """Else one could go on guessing: that `wait` is asked before the code is looked at is tested in test_room_origin."""
+    guesses = Guesses(clock=Clock())
+    for _ in range(60):
+        guesses.wrong("192.168.1.7")
+    assert guesses.wait("192.168.1.7") > 0
+    assert guesses.wait("192.168.1.8") == 0

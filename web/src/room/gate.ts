@@ -36,7 +36,7 @@ export function refusal(key: string, prefix: string, asked: Asked): Refusal | nu
 
 /** Refuse what is to be refused; whether it was. `to` is an answer, or the socket of a WebSocket to be. */
 export function stopped(prefix: string, kind: string, asked: Asked, to: ServerResponse | Socket): boolean {
-  const key = process.env["HANDSON_GATE"];
+  const key = process.env["SEAT_GATE_KEY"];
   const no = key ? refusal(key, prefix, asked) : null;
   if (no === null) return false;
   if (kind === "web") {

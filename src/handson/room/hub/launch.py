@@ -88,7 +88,7 @@ def parts(settings: RoomSettings, places: Places, secrets: Secrets, environment:
     proxy = Part(
         "proxy",
         proxy_command(settings, places),
-        seen | {"CONFIGPROXY_AUTH_TOKEN": secrets.proxy, "HANDSON_GATE": gate_key(secrets.seats)},
+        seen | {"CONFIGPROXY_AUTH_TOKEN": secrets.proxy, "SEAT_GATE_KEY": gate_key(secrets.seats)},
         places.logs / "proxy.log",
         sockets=[(_reachable(settings), settings.port), places.proxy_socket],
         **_as(settings.proxy_identity, settings.group, umask=0o007),
