@@ -224,6 +224,23 @@ def test_nobody_elses_browser_is_shown_what_a_seat_serves(room: RunningRoom, ada
     assert ada.get("/user/seat-1/api/contents").status_code == 200
 
 
+def test_its_own_browser_gets_the_pass_from_the_hub_and_loses_it_by_signing_out(
+    room: RunningRoom, ada: httpx.Client
+) -> None:
+    other = room.browser()
+    come_back(other, seat_code_of(ada.get("/hub/me")))
+    lesson = "/user/seat-1/lab/tree/vision/01_paint_the_cat.ipynb"
+    other.cookies.delete("handson-seat")
+    assert other.get("/user/seat-1/api/contents", headers=JSON).status_code == 403
+    page = other.get(lesson, headers=PAGE)
+    assert (page.status_code, page.url.path) == (200, lesson)
+    assert other.get("/user/seat-1/api/contents", headers=JSON).status_code == 200
+    other.post("/hub/logout", data={"_xsrf": xsrf_of(other.get("/hub/me"))})
+    assert "handson-seat" not in other.cookies
+    assert other.get("/user/seat-1/api/contents", headers=JSON).status_code == 403
+    assert ada.get("/user/seat-1/api/contents", headers=JSON).status_code == 200, "the other device stays"
+
+
 def test_what_a_seat_hears_has_no_log_in_of_the_hub_in_it(eve: httpx.Client, replaced: Path) -> None:
     eve.get("/user/seat-2/x", headers=PAGE)
     heard = replaced.read_text()

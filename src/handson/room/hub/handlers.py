@@ -26,7 +26,22 @@ GATE = "handson-seat"
 JOIN, WAIT, ME, PAGE = "/hub/join", "/hub/wait", "/hub/me", "/hub/page/"
 
 
-class RoomHandler(BaseHandler):  # type: ignore[misc]  # jupyterhub has no types
+class _Gate:
+    """What lets a browser through to a seat, for handlers of ours and those of JupyterHub's that we change."""
+
+    def open_gate(self, user: Any) -> None:
+        """Let this browser through to the seat of `user`, who is signed in with it."""
+        handler: Any = self
+        shown = gate_pass(gate_key(handler.settings["room"].secrets.seats), user.name)
+        handler._set_cookie(GATE, shown, encrypted=False, path=user.url, expires_days=30)
+
+    def close_gate(self, user: Any) -> None:
+        """Let it through no more."""
+        handler: Any = self
+        handler.clear_cookie(GATE, path=user.url)
+
+
+class RoomHandler(_Gate, BaseHandler):  # type: ignore[misc]  # jupyterhub has no types
     """What they share: the room, the one who asks, the look."""
 
     for_scripts = False
@@ -74,15 +89,6 @@ class RoomHandler(BaseHandler):  # type: ignore[misc]  # jupyterhub has no types
                 template, xsrf=self.xsrf_token.decode("ascii"), title=self.room.catalog.workshop.title, **values
             )
         )
-
-    def open_gate(self, user: Any) -> None:
-        """Let this browser through to the seat of `user`, who is signed in with it."""
-        shown = gate_pass(gate_key(self.room.secrets.seats), user.name)
-        self._set_cookie(GATE, shown, encrypted=False, path=user.url, expires_days=30)
-
-    def close_gate(self, user: Any) -> None:
-        """Let it through no more."""
-        self.clear_cookie(GATE, path=user.url)
 
     def own_address(self, wanted: str) -> str:
         """`wanted` if it is a page of the asker's own server, or the first lesson there."""
@@ -214,7 +220,7 @@ class SpawnHandler(RoomHandler):
         self.redirect(url_concat(WAIT, {"next": self.get_argument("next", "")}))
 
 
-class SeatHandler(UserUrlHandler):  # type: ignore[misc]  # jupyterhub has no types
+class SeatHandler(_Gate, UserUrlHandler):  # type: ignore[misc]  # jupyterhub has no types
     """A seat's address while no server answers there: the queue, for the one whose seat it is."""
 
     @web.authenticated
@@ -318,7 +324,7 @@ class DoorHandler(RoomHandler):
         self.redirect(PAGE if door == "page" else WAIT)
 
 
-class SignOutHandler(LogoutHandler):  # type: ignore[misc]  # jupyterhub has no types
+class SignOutHandler(_Gate, LogoutHandler):  # type: ignore[misc]  # jupyterhub has no types
     """Signing out by a form: a link on somebody's page signs nobody out."""
 
     async def get(self) -> None:
