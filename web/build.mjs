@@ -1,6 +1,6 @@
 // Builds the front end into dist/: classic scripts only, because pages opened from file:// load no modules.
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import { compiledLibrary } from "./stdlib.mjs";
 
@@ -47,8 +47,8 @@ function patched(text, piece, by) {
 }
 
 /**
- * JupyterHub's proxy as one file for Node, with two changes. Its own `require` reads nothing but package.json, which is bundled like
- * the rest. And connections to UNIX sockets are kept, as those to TCP ports are: closed after each request, one POST in twenty
+ * JupyterHub's proxy as one file for Node, with three changes. Its own `require` reads nothing but package.json, which is bundled like
+ * the rest. Before a seat stands a gate (src/room/gate.ts). And connections to UNIX sockets are kept, as those to TCP ports are: closed after each request, one POST in twenty
  * ended in "503 EPIPE" here, because Node writes an empty last piece after the answer has come, which a UNIX socket refuses.
  */
 const proxyChanges = {
@@ -58,7 +58,11 @@ const proxyChanges = {
     onLoad({ filter: /configurable-http-proxy\/bin\/configurable-http-proxy$/ }, ({ path }) => ({ contents: patched(readFileSync(path, "utf8"), ownRequire, ""), loader: "js" }));
     onLoad({ filter: /configurable-http-proxy\/lib\/configproxy\.js$/ }, ({ path }) => {
       const socket = "proxyOptions.target.socketPath = decodeURIComponent(target.host);";
-      return { contents: patched(patched(readFileSync(path, "utf8"), ownRequire, ""), socket, `${socket} proxyOptions.agent = this.httpAgent;`), loader: "js" };
+      const matched = 'if (kind === "web") {\n          that.emit("proxyRequest", req, res);';
+      const gate = `import { stopped } from ${JSON.stringify(resolve("src/room/gate.ts"))};\n`;
+      const own = patched(readFileSync(path, "utf8"), ownRequire, "");
+      const gated = gate + patched(own, matched, `if (stopped(match.prefix, kind, req, res)) return;\n        ${matched}`);
+      return { contents: patched(gated, socket, `${socket} proxyOptions.agent = this.httpAgent;`), loader: "js" };
     });
   },
 };

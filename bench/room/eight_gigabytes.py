@@ -76,7 +76,7 @@ def table(report: dict[str, Any], load: float) -> str:
     rows = [(promise["what"], promise["measured"], promise["limit"]) for promise in report["promises"]]
     rows += [
         ("JupyterLab drawn in the real browser", figures["browser"], ""),
-        ("private memory of a seat, median, MB", f"{figures['private_bytes_per_seat'] / 1e6:.0f}", ""),
+        ("private memory of a seat, median, MB", f"{(figures['private_bytes_per_seat'] or 0) / 1e6:.0f}", ""),
         ("cells run", str(figures["cells"]), ""),
         ("trainings ended by their lesson's clock", str(figures["trainings_cut_short"]), ""),
         ("seats that the memory holds", str(holds["by_memory"]), ""),

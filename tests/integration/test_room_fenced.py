@@ -62,7 +62,7 @@ def xsrf_of_seat(client: httpx.Client) -> str:
     return next(cookie.value or "" for cookie in client.cookies.jar if cookie.name == "_xsrf" and "user" in cookie.path)
 
 
-async def executed(room: RunningRoom, client: httpx.Client, code: str) -> None:
+async def executed(room: RunningRoom, client: httpx.Client, code: str, seat: int = 1) -> None:
     """Run code in a kernel of the first lesson, over the WebSocket that JupyterLab uses."""
     from tornado.httpclient import HTTPRequest
     from tornado.websocket import websocket_connect
@@ -73,11 +73,11 @@ async def executed(room: RunningRoom, client: httpx.Client, code: str) -> None:
         "type": "notebook",
     }
     asked["kernel"] = {"name": "python3"}
-    session = client.post("/user/seat-1/api/sessions", json=asked, headers={"X-XSRFToken": xsrf_of_seat(client)})
+    session = client.post(f"/user/seat-{seat}/api/sessions", json=asked, headers={"X-XSRFToken": xsrf_of_seat(client)})
     assert session.status_code == 201, session.text
     kernel = session.json()["kernel"]["id"]
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar if cookie.path != "/hub/")
-    address = f"{room.address.replace('http', 'ws')}/user/seat-1/api/kernels/{kernel}/channels"
+    address = f"{room.address.replace('http', 'ws')}/user/seat-{seat}/api/kernels/{kernel}/channels"
     socket = await websocket_connect(HTTPRequest(address, headers={"Cookie": cookies, "Origin": room.address}))
     header = {
         "msg_id": uuid.uuid4().hex,
@@ -95,6 +95,8 @@ async def executed(room: RunningRoom, client: httpx.Client, code: str) -> None:
             assert reply["content"]["status"] == "ok", reply["content"]
             break
     socket.close()
+    while await socket.read_message() is not None:  # until it is closed, by the other side or after some seconds
+        pass
 
 
 def test_the_folder_that_the_room_was_started_in_is_not_in_the_seat(room: RunningRoom, ada: httpx.Client) -> None:

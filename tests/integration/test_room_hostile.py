@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -16,12 +18,19 @@ import pytest
 from tests.room.keeping import Keeping, needs_seats
 
 needs_seats()
+
+from handson.room.seat.cgroups import WEIGHT  # noqa: E402
+
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
 def room() -> Iterator[Keeping]:
-    room = Keeping()
+    given = Path(tempfile.mkdtemp(prefix="given", dir="/tmp")).resolve()
+    given.chmod(0o777)  # who may write is not what stops anybody here
+    (given / "weights.bin").write_text("the organiser's")
+    (given / "weights.bin").chmod(0o666)
+    room = Keeping(shown=(given,))
     try:
         for number in (1, 2):
             room.serve(number)
@@ -29,6 +38,7 @@ def room() -> Iterator[Keeping]:
         yield room
     finally:
         room.end()
+        shutil.rmtree(given)
 
 
 READ = {
@@ -70,6 +80,10 @@ WRITE = {
         "; print('GOT')"
     ),
     "JupyterLab's settings of all": "open('{state}/shown/jupyter/evil', 'w'); print('GOT')",
+    "what the organiser fetched for the lessons": "open('{given}/weights.bin', 'w').write('evil'); print('GOT')",
+    "a file beside it": "open('{given}/digits.csv', 'w'); print('GOT')",
+    "its name": "os.rename('{given}/weights.bin', '{given}/gone'); print('GOT')",
+    "the page that all seats load": "open('{front}/evil.js', 'w'); print('GOT')",
     "the pattern of core dumps": "open('/proc/sys/kernel/core_pattern', 'w').write('|/tmp/x'); print('GOT')",
     "the kernel's levers": "open('/proc/sysrq-trigger', 'w').write('b'); print('GOT')",
     "its own control group": "open('/sys/fs/cgroup/memory/memory.limit_in_bytes', 'w').write('-1'); print('GOT')",
@@ -159,6 +173,8 @@ def facts(room: Keeping) -> Iterator[dict[str, object]]:
             probe.close()
         yield {
             "home2": room.layout.home(2),
+            "given": room.settings.shown[0],
+            "front": Path(next(path for path in sys.path if path.endswith("site-packages"))) / "jupyterlab" / "static",
             "state": room.state,
             "packages": next(path for path in sys.path if path.endswith("site-packages")),
             "port": server.getsockname()[1],
@@ -331,6 +347,111 @@ except OSError as error:
 """
     assert room.inside(1, code).output == "28\n"
     (room.layout.run(1) / "big").unlink()
+
+
+def test_what_is_given_to_all_can_be_read_by_all(room: Keeping) -> None:
+    given = room.settings.shown[0]
+    assert room.inside(2, f"print(open('{given}/weights.bin').read())").output == "the organiser's\n"
+    (given / "weights.bin").write_text("the organiser's")  # and only its mount in a seat is read-only
+
+
+def _weight(room: Keeping, seat: int) -> int:
+    groups = room.seats.groups
+    folder = groups.roots["cpu"] / groups.name / "seats" / str(seat)
+    if groups.version == 2:
+        return 10 * int((folder / "cpu.weight").read_text())
+    return int((folder / "cpu.shares").read_text())
+
+
+def test_all_cores(room: Keeping) -> None:
+    """Whoever burns them weighs less and less beside who has not, and what serves the learner more than what computes."""
+    if "cpu" in room.seats.groups.missing:
+        pytest.skip("this host has no control group for the processor")
+    burn = (
+        "import os, time\nfor _ in range(2 * os.cpu_count()):\n    if os.fork() == 0:\n"
+        "        end = time.time() + 20\n        while time.time() < end: pass\n        os._exit(0)\n"
+        "time.sleep(20)"
+    )
+    rested = WEIGHT
+    end = time.monotonic() + 60
+    while {_weight(room, 1), _weight(room, 2)} != {rested}:  # from what was attempted before
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    burning = threading.Thread(target=room.inside, args=(1, burn, 30))
+    burning.start()
+    try:
+        end = time.monotonic() + 20
+        while _weight(room, 1) > rested // 10:
+            assert time.monotonic() < end, _weight(room, 1)
+            time.sleep(0.1)
+        assert _weight(room, 2) == rested
+    finally:
+        burning.join()
+
+
+LISTEN = """
+import socket, time
+with socket.create_server(("0.0.0.0", {port})):
+    socket.create_connection(("127.0.0.1", {port}), 2).close()
+    print("reached from inside", flush=True)
+    open("listening", "w").close()
+    time.sleep(5)
+"""
+
+
+def test_a_port_that_a_seat_listens_on_is_reached_by_itself_alone(room: Keeping) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    outcomes: list[str] = []
+    thread = threading.Thread(target=lambda: outcomes.append(room.inside(1, LISTEN.format(port=port)).output))
+    thread.start()
+    try:
+        end = time.monotonic() + 10
+        while not (room.layout.home(1) / "listening").exists():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        for address in ("127.0.0.1", "0.0.0.0"):
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((address, port), 2)
+        found = room.inside(2, f"import socket; socket.create_connection(('127.0.0.1', {port}), 2); print('GOT')")
+        assert "ConnectionRefusedError" in found.output
+    finally:
+        thread.join()
+        (room.layout.home(1) / "listening").unlink(missing_ok=True)
+    assert outcomes == ["reached from inside\n"]
+
+
+def test_all_ports(room: Keeping) -> None:
+    """A seat takes as many as it may open files for, and they are its own: the other and the host have theirs."""
+    code = """
+import os, socket, sys, time
+held = []
+for _ in range(20):
+    if os.fork() == 0: break
+else:
+    time.sleep(3)
+    sys.exit()
+try:
+    while True:
+        s = socket.socket()
+        s.bind(("127.0.0.1", 0))
+        held.append(s)
+except OSError as error:
+    print(error.errno, flush=True)
+time.sleep(3)
+"""
+    outcomes: list[str] = []
+    thread = threading.Thread(target=lambda: outcomes.append(room.inside(1, code).output))
+    thread.start()
+    time.sleep(1)
+    try:
+        bound = "import socket; s = socket.create_server(('127.0.0.1', 0)); print('bound')"
+        assert room.inside(2, bound).output == "bound\n"
+        with socket.create_server(("127.0.0.1", 0)) as here:
+            assert here.getsockname()[1]
+    finally:
+        thread.join()
+    assert set(outcomes[0].split()) == {"24"}, "too many open files, before there are no ports"
 
 
 def test_core_dumps_are_not_written(room: Keeping) -> None:

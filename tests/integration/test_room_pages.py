@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from handson.kit.frontend import CHECKOUT
 from handson.kit.site import Site
 from tests.integration import browser
 from tests.integration.browser import NotebookPage, chromium
-from tests.integration.room import FENCED, RunningRoom, running_room
+from tests.integration.room import FENCED, RunningRoom, join, running_room, seat_code_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(280)]
 
@@ -33,6 +33,8 @@ class Class:
 
     room: RunningRoom
     driver: Any
+    logged: list[dict[str, Any]] = field(default_factory=list)
+    """What the browser logged before attempts that it logs as well."""
 
     def tab(self, address: str) -> str:
         """A new tab at `address`; its handle."""
@@ -138,6 +140,18 @@ def test_a_lesson_in_a_seat_has_the_strip_and_the_name_is_text(course: Class, ad
     assert course.driver.title != "1"
 
 
+def test_over_the_lesson_the_come_back_code_is_told_of_once_and_is_not_there(course: Class, ada: str) -> None:
+    course.to(ada)
+    assert "Your come-back code" in str(course.on_strip("strip.querySelector('.note:not([hidden])').textContent"))
+    assert course.on_strip("strip.querySelector('.note a').getAttribute('href')") == "/hub/me"
+    assert not re.search(r"[A-Z]{4}-[A-Z]{4}-[A-Z]{4}", str(course.on_strip("strip.textContent")))
+    course.on_strip("strip.querySelector('.note button').click()")
+    assert course.on_strip("strip.querySelector('.note').hidden")
+    course.driver.refresh()
+    wait_until(lambda: HOSTILE in str(course.on_strip("strip.textContent")), "the strip over the lesson")
+    assert course.on_strip("strip.querySelector('.note').hidden")
+
+
 def test_the_board_asks_for_the_phrase_and_takes_no_other(course: Class) -> None:
     course.tab(f"http://127.0.0.1:{course.room.board_port}/")
     course.awaited("Presenter's phrase")
@@ -157,6 +171,8 @@ def test_the_board_shows_who_is_where_and_the_phrase_is_not_in_its_address(cours
     course.awaited("Add", "tbody")  # the lesson that is open in JupyterLab
     course.awaited("0 of 1", "tbody")
     assert not course.driver.find_elements("css selector", "tbody img")
+    wait_until(lambda: re.search(r"\d+ MB|\d GB", course.text("tbody")), "the memory of the seat", seen=course.text)
+    course.awaited("1 running seat takes")
     course.holds_up()
     cookies = course.driver.get_cookies()
     assert not [cookie for cookie in cookies if course.room.secrets["board"] in cookie["value"]]
@@ -235,6 +251,102 @@ def test_a_check_that_fails_in_a_kernel_is_seen_on_the_board(course: Class, ada:
     )
 
 
+NOTEBOOK_OF_ANOTHER = """
+const B = "http://127.0.0.1:%(board)d", seat = location.href, waited = (ms) => new Promise((ok) => setTimeout(ok, ms));
+const xsrf = /(?:^|; )_xsrf=([^;]*)/.exec(document.cookie)?.[1];
+const seen = (address) => new Promise((ok) => {
+  const frame = document.body.appendChild(document.createElement("iframe"));
+  frame.onload = () => ok(frame.contentDocument?.body?.innerText ?? "nothing");
+  frame.src = address;
+  setTimeout(() => ok("nothing"), 4000);
+});
+const opened = async (address) => {
+  const other = window.open(address);
+  await waited(4000);
+  try { return other.document.body.innerText || "nothing"; } catch (error) { return "nothing"; } finally { other?.close(); }
+};
+const attempts = {
+  own: async () => (await fetch("/user/seat-1/api/contents", { headers: { "X-XSRFToken": xsrf } })).status,
+  "own in a window": () => opened("/user/seat-1/api"),
+  "board read": async () => (await fetch(B + "/", { credentials: "include" })).text(),
+  "board said": async () => (await fetch(B + "/api/say", { method: "POST", mode: "no-cors", credentials: "include", body: '{"text": "EVIL"}' })).type,
+  "board said with a phrase": async () => (await fetch(B + "/api/say", { method: "POST", headers: { Authorization: "Bearer AAAA-AAAA-AAAA-AAAA" }, body: '{"text": "EVIL"}' })).status,
+  "board heard": () => new Promise((ok) => { const line = new EventSource(B + "/api/stream"); line.onmessage = (e) => ok(e.data); line.onerror = () => ok("refused"); }),
+  "board by socket": () => new Promise((ok) => { const line = new WebSocket(B.replace("http", "ws") + "/api/stream"); line.onopen = () => ok("OPEN"); line.onerror = () => ok("refused"); }),
+  "board in a frame": () => seen(B + "/"),
+  "board in a window": () => opened(B + "/"),
+  phrase: async () => String(sessionStorage.getItem("handson-board-phrase")) + localStorage.getItem("handson-board-phrase"),
+  cookies: async () => document.cookie,
+  "hub's cookies": async () => { history.replaceState(null, "", "/hub/me"); const found = document.cookie; history.replaceState(null, "", seat); return found; },
+  "hub read": async () => { const answer = await fetch("/hub/me"); return answer.status + (await answer.text()); },
+  "hub left": async () => (await fetch("/hub/forget", { method: "POST", body: new URLSearchParams({ forget: "yes" }) })).status,
+  "hub in a frame": () => seen("/hub/me"),
+  "hub in a window": () => opened("/hub/me"),
+  "service worker": async () => (await navigator.serviceWorker.register("/user/seat-1/files/evil.js?x")).scope,
+};
+(async () => {
+  const got = {};
+  for (const [name, attempt] of Object.entries(attempts)) {
+    try { got[name] = String(await attempt()); } catch (error) { got[name] = "refused"; }
+  }
+  window.gotAll = got;
+})();
+"""
+
+
+@pytest.mark.skipif(not FENCED, reason="Seats without fences promise nothing; this is not root.")
+def test_a_notebook_of_somebody_else_reaches_neither_board_nor_hub(course: Class, ada: str) -> None:
+    """Its output runs in the seat's page, which is of the hub's origin and on the presenter's machine, as here, beside the board."""
+    room = course.room
+    course.logged += course.driver.get_log("browser")
+    course.presenter()
+    course.awaited("Message to all")
+    assert course.driver.execute_script("return sessionStorage['handson-board-phrase']") == room.secrets["board"]
+    cell = {"cell_type": "code", "execution_count": None, "id": "a", "metadata": {}, "outputs": []}
+    cell["source"] = (
+        f"from IPython.display import Javascript\nJavascript({NOTEBOOK_OF_ANOTHER % {'board': room.board_port}!r})"
+    )
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    notebook = {"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    (room.files(1) / "evil.ipynb").write_text(json.dumps(notebook))
+    (room.files(1) / "evil.js").write_text("// a service worker")
+    course.to(ada)
+    course.seen(LAPTOP)
+    page = NotebookPage(course.driver, f"{room.address}/user/seat-1/lab/tree/evil.ipynb", cells=1)
+    page.run_all_cells()
+    got = wait_until(lambda: course.driver.execute_script("return window.gotAll"), "what it got", seen=page)
+    assert (got["own"], "version" in got["own in a window"]) == ("200", True), (
+        "the script runs, and reaches its own seat"
+    )
+    for what in (
+        "board read",
+        "board said",
+        "board said with a phrase",
+        "board heard",
+        "board by socket",
+        "service worker",
+    ):
+        assert got[what] == "refused", (what, got)
+    for what in ("board in a frame", "board in a window", "hub in a frame", "hub in a window"):
+        assert got[what] == "nothing", (what, got)
+    assert got["phrase"] == "nullnull"
+    assert got["hub read"].startswith("403")
+    assert got["hub left"] == "403"
+    for what in ("cookies", "hub's cookies"):
+        for name in ("handson-seat", "jupyterhub-hub-login", "jupyterhub-session-id"):
+            assert name not in got[what], (what, got)
+    assert "_xsrf" in got["cookies"]
+    jar = course.driver.execute_cdp_cmd("Network.getAllCookies", {})["cookies"]
+    (token,) = (one["value"] for one in jar if (one["name"], one["path"]) == ("_xsrf", "/hub/"))
+    assert not any(token in text for text in got.values())
+    assert not any(re.search(r"[A-Z]{4}-[A-Z]{4}-[A-Z]{4}", text) for text in got.values()), "no code is anywhere"
+    course.presenter()
+    course.awaited(HOSTILE, "tbody")
+    assert "EVIL" not in course.text()
+    course.driver.get_log("browser")
+    course.to(ada)
+
+
 @pytest.mark.usefixtures("ada")
 def test_corrected_lessons_come_to_a_seat_and_leave_what_was_edited(course: Class) -> None:
     seat = course.room.files(1) / "numbers"
@@ -282,7 +394,39 @@ def test_the_other_door_shows_the_lesson_page_and_tells_the_same_board(course: C
     wait_until(lambda: re.search(r"add, \d+", course.text("tbody")), "who is stuck", seen=lambda: course.text("tbody"))
 
 
+def test_the_presenter_removes_somebody_by_keyboard_after_a_second_question(course: Class) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    bob = course.room.browser()
+    join(bob, course.room.secrets["class_code"], "Bob <i>B.</i>")
+    assert "Bob" in bob.get("/hub/me").text
+    code = seat_code_of(bob.get("/hub/me"))
+    course.presenter()
+    course.awaited("Bob <i>B.</i>", "tbody")
+    more = course.one("button.more[aria-label*=Bob]")
+    course.driver.execute_script("arguments[0].focus()", more)
+    course.press(Keys.ENTER)
+    course.awaited("Bob <i>B.</i>", "dialog[open]")
+    course.holds_up()
+    course.press(Keys.TAB, Keys.ENTER)
+    course.awaited(code, "dialog[open]")
+    course.press(Keys.ESCAPE)
+    assert course.driver.execute_script("return document.activeElement === arguments[0]", more), "back where it was"
+    assert code not in course.text()
+    course.press(Keys.ENTER, Keys.TAB, Keys.TAB, Keys.TAB, Keys.ENTER)
+    course.awaited("Nothing here brings them back", "dialog[open]")
+    course.holds_up()
+    course.press(Keys.ENTER)
+    assert "Bob" in bob.get("/hub/me").text, "Keep them has the focus"
+    course.press(Keys.ENTER, Keys.TAB, Keys.TAB, Keys.TAB, Keys.ENTER, Keys.TAB, Keys.TAB, Keys.ENTER)
+    course.awaited("Bob <i>B.</i> was removed.")
+    wait_until(lambda: "Bob" not in course.text("tbody"), "an empty place", seen=lambda: course.text("tbody"))
+    assert bob.get("/hub/me").url.path == "/hub/join"
+    assert not list(course.room.files(2).glob("*"))
+
+
 def test_no_page_of_the_room_logged_an_error(course: Class) -> None:
-    entries = [entry["message"] for entry in course.driver.get_log("browser") if entry["level"] == "SEVERE"]
+    logged = course.logged + course.driver.get_log("browser")
+    entries = [entry["message"] for entry in logged if entry["level"] == "SEVERE"]
     ours = [message for message in entries if "/user/seat-1/" not in message]  # what is in there is JupyterLab's own
     assert not [message for message in ours if "status of 401" not in message]

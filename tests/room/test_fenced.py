@@ -52,11 +52,11 @@ GB = 1_000_000_000
 @pytest.mark.parametrize(
     ("free", "seats", "kept", "bytes_each", "said"),
     [
-        (33 * GB, 30, 0, GB, []),
-        (13 * GB, 30, 20, GB, []),
-        (GB, 30, 30, GB, []),
-        (18 * GB, 30, 0, GB // 2, ["has 18.0 GB free: each new seat gets 500 MB for its files, not 1000"]),
-        (4 * GB, 30, 0, GB // 10, ["has 4.0 GB free: each new seat gets 100 MB for its files, not 1000"]),
+        (33 * GB, 30, 0, GB // 2, []),
+        (13 * GB, 30, 20, GB // 2, []),
+        (GB, 30, 30, GB // 2, []),
+        (10 * GB, 30, 0, GB // 4, ["has 10.0 GB free: each new seat gets 250 MB for its files, not 500"]),
+        (4 * GB, 30, 0, GB // 10, ["has 4.0 GB free: each new seat gets 100 MB for its files, not 500"]),
     ],
 )
 def test_seats_share_what_the_host_has(

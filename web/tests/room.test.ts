@@ -1,8 +1,13 @@
 // @vitest-environment jsdom
 import { describe, expect, it, vi } from "vitest";
 import { type Attendee, parsed } from "../src/room/boardline";
+import { memoryFacts } from "../src/room/boardload";
+import { Person } from "../src/room/boardperson";
 import { ordered, Table } from "../src/room/boardtable";
+import { codeWasSeen, drawComeBack } from "../src/room/comeback";
 import { type Device, recommendedDoor } from "../src/room/door";
+import { passOf, refusal } from "../src/room/gate";
+import { listen } from "../src/room/live";
 import { drawSaid } from "../src/room/said";
 import { mountStrip } from "../src/room/strip";
 import { TEXTS } from "../src/room/texts";
@@ -34,12 +39,12 @@ describe("events", () => {
 });
 
 const person = (number: number, more: Partial<Attendee> = {}): Attendee => ({
-  number, name: `Person ${number}`, door: "seat", seat: "ready", lesson: "add", lesson_since: 0, seen: 0, passed: 0, exercises: 2, all_passed: 0, stuck_since: null, stuck_on: "", hand_since: null, ...more,
+  number, name: `Person ${number}`, door: "seat", seat: "ready", lesson: "add", lesson_since: 0, seen: 0, passed: 0, exercises: 2, all_passed: 0, stuck_since: null, stuck_on: "", hand_since: null, use: null, ...more,
 });
 
 const state = (...attendees: Attendee[]) => ({
   now: 1000, title: "", address: "", mdns: "", code: "", seats: { taken: 0, all: 1 }, queue: { waiting: 0, starting: 0 }, agenda: { minutes: 60, began: null, lessons: [] },
-  lessons: [{ name: "add", title: "Add" }], attendees, messages: [], load: { cpu: 0, memory_used: 0, memory_total: 1, disk_free: 1, disk_low: false },
+  lessons: [{ name: "add", title: "Add" }], attendees, messages: [], load: { cpu: 0, cores: 2, memory_used: 0, memory_total: 1, disk_free: 1, disk_total: 1, disk_low: false },
 });
 
 describe("the table of the board", () => {
@@ -59,7 +64,7 @@ describe("the table of the board", () => {
     document.body.append(table.element);
     table.draw(state(person(1), person(2, { hand_since: 900 })));
     const row = table.element.querySelector("tbody tr")!;
-    const button = row.querySelector("button")!;
+    const button = row.querySelector<HTMLButtonElement>(".lower")!;
     button.focus();
     table.draw(state(person(1, { hand_since: 950 }), person(2, { hand_since: 900 })));
     expect(table.element.querySelector("tbody tr")).toBe(row);
@@ -74,6 +79,151 @@ describe("the table of the board", () => {
     expect(row.textContent).toContain("softmax, 10 min");
     expect(row.classList.contains("stuck")).toBe(true);
   });
+});
+
+const GB = 1e9;
+const use = (memory: number, most: number | null = 1.5 * GB, ended = 0) => ({ memory, most, ended });
+
+describe("the memory of seats", () => {
+  it("is told for each, a dash where it is not known, and stands out where it is nearly full or was full", () => {
+    const table = new Table(() => {});
+    table.draw(state(person(1), person(2, { use: use(0.3 * GB) }), person(3, { use: use(1.4 * GB) }), person(4, { use: use(0.1 * GB, 1.5 * GB, 2) }), person(5, { use: use(9 * GB, null) })));
+    const rows = [...table.element.querySelectorAll("tbody tr")];
+    expect(rows.map((row) => row.children[7]!.textContent)).toEqual(["–", "300 MB", "1.4 GB", "100 MB, full 2 times", "9.0 GB"]);
+    expect(rows.map((row) => row.classList.contains("much-memory"))).toEqual([false, false, true, true, false]);
+  });
+  it("is summed up, with who takes most and how many more would fit", () => {
+    const { load } = state();
+    const told = memoryFacts({ attendees: [person(1), person(2, { use: use(0.5 * GB) }), person(3, { use: use(1 * GB) })], load: { ...load, memory_used: 4 * GB, memory_total: 8.5 * GB } });
+    expect(told).toEqual(["2 running seats take 1.5 GB of their own", "most: 3 · Person 3, 1.0 GB", "each may take 1.5 GB", "memory free for 4 more like the largest"]);
+    expect(memoryFacts({ attendees: [person(1)], load })).toEqual([]);
+    expect(memoryFacts({ attendees: [person(1, { use: use(1, null) })], load })).toContain("nothing limits a seat's memory here");
+  });
+});
+
+describe("one attendee, in the dialog", () => {
+  const opened = (one: Attendee, answers: { file?: Blob | string; refused?: string | null } = {}) => {
+    HTMLDialogElement.prototype.showModal = function () { this.open = true; };
+    HTMLDialogElement.prototype.close = function () { this.open = false; this.dispatchEvent(new Event("close")); };
+    const done: string[] = [];
+    const line = {
+      act: async (what: string, content: Record<string, unknown>) => (done.push(`${what} ${JSON.stringify(content)}`), answers.refused ?? null),
+      answer: async <T extends object>(): Promise<T | string> => ({ code: "7-ABCD-EFGH-JKMN" }) as unknown as T,
+      file: async (what: string) => (done.push(what), answers.file ?? new Blob(["PK"])),
+    };
+    const dialog = new Person(line, (_, name) => done.push(`saved ${name}`), (text) => done.push(text));
+    document.body.replaceChildren(dialog.element);
+    dialog.open(one);
+    const press = async (text: string) => {
+      [...dialog.element.querySelectorAll("button")].find((button) => button.textContent === text)!.click();
+      await new Promise((resolve) => setTimeout(resolve));
+    };
+    return { dialog, done, press };
+  };
+  it("shows the come-back code when asked, and forgets it when it is closed", async () => {
+    const { dialog, press } = opened(person(7, { name: "<b>Ada</b>" }));
+    expect(dialog.element.querySelector("b")).toBeNull();
+    expect(dialog.element.textContent).not.toContain("ABCD");
+    await press(TEXTS.showCode);
+    expect(dialog.element.textContent).toContain("7-ABCD-EFGH-JKMN");
+    await press(TEXTS.close);
+    expect(dialog.element.textContent).not.toContain("ABCD");
+  });
+  it("removes nobody at the first click, and says that there is no way back; the way out has the focus", async () => {
+    const { dialog, done, press } = opened(person(7));
+    await press(TEXTS.remove);
+    expect(done).toEqual([]);
+    expect(dialog.element.textContent).toContain("Nothing here brings them back");
+    expect(document.activeElement!.textContent).toBe(TEXTS.keep);
+    await press(TEXTS.keep);
+    expect(dialog.element.open).toBe(false);
+    expect(done).toEqual([]);
+  });
+  it("saves the work, then removes", async () => {
+    const { dialog, done, press } = opened(person(7));
+    await press(TEXTS.remove);
+    await press(TEXTS.saveThenRemove);
+    expect(done).toEqual(["export?seat=7", "saved seat-7.zip", 'remove {"number":7}', TEXTS.removed("Person 7")]);
+    expect(dialog.element.open).toBe(false);
+  });
+  it("removes nobody whose work could not be saved, and says why", async () => {
+    const { dialog, done, press } = opened(person(7), { file: "It sent no zip." });
+    await press(TEXTS.remove);
+    await press(TEXTS.saveThenRemove);
+    expect(done).toEqual(["export?seat=7"]);
+    expect(dialog.element.textContent).toContain("It sent no zip.");
+  });
+  it("tells why somebody could not be removed", async () => {
+    const { dialog, press } = opened(person(7), { refused: "seat-7 did not stop" });
+    await press(TEXTS.remove);
+    await press(TEXTS.removeUnsaved);
+    expect(dialog.element.open).toBe(true);
+    expect(dialog.element.textContent).toContain("seat-7 did not stop");
+  });
+  it("has no work to save of who learns in their own browser", async () => {
+    const { dialog, press } = opened(person(7, { door: "page", seat: "none" }));
+    expect(dialog.element.textContent).not.toContain(TEXTS.saveWork);
+    await press(TEXTS.remove);
+    expect(dialog.element.textContent).toContain("their work is in their own browser");
+  });
+});
+
+describe("the gate before the seats", () => {
+  const KEY = "ab".repeat(32);
+  const asked = (headers: Record<string, string>, more: { method?: string; url?: string } = {}) => ({ method: "GET", url: "/user/seat-2/lab?x=1", ...more, headers });
+  it("lets through who shows the pass of that very seat, among other cookies", () => {
+    expect(refusal(KEY, "/user/seat-2", asked({ cookie: `a=b; handson-seat=${passOf(KEY, "seat-2")}; c=d` }))).toBeNull();
+  });
+  it.each([
+    ["nothing", ""], ["another seat's pass", `handson-seat=${passOf(KEY, "seat-1")}`], ["a pass of another key", `handson-seat=${passOf("cd".repeat(32), "seat-2")}`],
+    ["a part of it", `handson-seat=${passOf(KEY, "seat-2").slice(1)}`], ["another cookie", `handson-seat2=${passOf(KEY, "seat-2")}`],
+  ])("leads a page with %s to the hub and refuses all else", (_, cookie) => {
+    expect(refusal(KEY, "/user/seat-2", asked({ cookie, accept: "text/html,*/*" }))).toEqual({ status: 302, location: "/hub/user/seat-2/lab?x=1" });
+    expect(refusal(KEY, "/user/seat-2", asked({ cookie, accept: "text/html" }, { method: "POST" }))).toEqual({ status: 403 });
+    expect(refusal(KEY, "/user/seat-2", asked({ cookie, accept: "*/*" }))).toEqual({ status: 403 });
+  });
+  it("stands before seats only", () => {
+    for (const prefix of ["/", "/hub/page/files/"]) expect(refusal(KEY, prefix, asked({}))).toBeNull();
+  });
+  it("takes no service worker, from anywhere", () => {
+    const cookie = `handson-seat=${passOf(KEY, "seat-2")}`;
+    for (const prefix of ["/", "/user/seat-2"]) expect(refusal(KEY, prefix, asked({ cookie, "service-worker": "script" }))).toEqual({ status: 403 });
+  });
+  it("knows the pass that the hub makes (tests/room/hub/test_codes.py has the same)", () => {
+    expect(passOf("00".repeat(32), "seat-7")).toBe("76bfe3af802488ddc6ca6d3c5c46d65177922cc2f594838d47e0b0f21b81ddb6");
+  });
+});
+
+describe("the word about the come-back code", () => {
+  it("has no secret, leads to the own page, and is said once in a browser", () => {
+    const aside = vi.fn();
+    const drawn = drawComeBack(7, aside);
+    expect(drawn.querySelector("a")!.getAttribute("href")).toBe("/hub/me");
+    expect(codeWasSeen(7)).toBe(false);
+    drawn.querySelector("button")!.click();
+    expect(aside).toHaveBeenCalledOnce();
+    expect([codeWasSeen(7), codeWasSeen(8)]).toEqual([true, false]);
+  });
+});
+
+it("who is in the room no more is told so, once, and listens no more", () => {
+  const sources: EventTarget[] = [];
+  const close = vi.fn();
+  vi.stubGlobal("EventSource", class extends EventTarget {
+    constructor() {
+      super();
+      sources.push(this);
+    }
+    close = close;
+  });
+  const gone = vi.fn();
+  listen({ stream: "", hand: "", xsrf: "" }, () => {}, () => {}, gone);
+  sources[0]!.dispatchEvent(new Event("gone"));
+  document.dispatchEvent(new Event("visibilitychange"));
+  expect(gone).toHaveBeenCalledOnce();
+  expect(close).toHaveBeenCalled();
+  expect(sources).toHaveLength(1);
+  vi.unstubAllGlobals();
 });
 
 describe("what the presenter says", () => {

@@ -206,6 +206,7 @@ def _tell(settings: RoomSettings, places: Places, secrets: Secrets) -> None:
     """What the presenter needs: how to join, the board and its phrase, what the network can see."""
     import segno
 
+    from handson.room.hub.room import scanned_address
     from handson.room.hub.settings import address_of
     from handson.room.hub.store import joined
     from handson.room.hub.texts import text
@@ -215,7 +216,7 @@ def _tell(settings: RoomSettings, places: Places, secrets: Secrets) -> None:
         f"\n[bold]{plain(settings.address)}[/]{plain(named)}   class code [bold]{secrets.class_code}[/]", soft_wrap=True
     )
     if sys.stdout.isatty():
-        segno.make(f"{settings.address}hub/join#{secrets.class_code}").terminal(compact=True)
+        segno.make(scanned_address(settings, secrets)).terminal(compact=True)
     out.print(
         f"The board: {plain(settings.board_address)}   its phrase [bold]{secrets.board}[/] (for you alone)",
         soft_wrap=True,

@@ -9,7 +9,7 @@ import ctypes
 import resource
 from pathlib import Path
 
-WORTH_IT = 16 << 20
+WORTH_IT = 8 << 20
 """Bytes that a process must have grown by since it last gave memory back."""
 
 

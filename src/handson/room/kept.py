@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from handson.room.giveback import GiveBack
+
 KEPT = "JUPYTERHUB_ROOM_KERNELS"
 """Tells a seat's server how many kernels it keeps."""
 _MOST = 6
@@ -41,12 +43,15 @@ def to_end(kernels: Sequence[dict[str, Any]], kept: int, now: datetime) -> list[
 
 
 async def end_what_is_done(manager: Any, log: Any) -> None:
-    """For ever: end the kernels of this server's kernel manager that are too many, where the room says how many."""
+    """For ever, where the room says how many kernels a seat keeps: end those of this server's kernel manager that are
+    too many, and give back what the server itself has freed, after a notebook was saved, say."""
     asked = os.environ.get(KEPT, "")
     if not asked.isdigit():
         return
+    give_back = GiveBack()
     while True:
         await asyncio.sleep(LOOK)
+        give_back()
         for kernel in to_end(manager.list_kernels(), max(1, int(asked)), datetime.now(UTC)):
             log.info("Kernel %s is ended: this room keeps %s for each seat.", kernel, asked)
             try:

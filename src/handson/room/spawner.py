@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,10 +15,13 @@ from handson.errors import HandsonError
 from handson.room.forge.protocol import Message, ask
 from handson.room.seat import layout
 from handson.room.seat.layout import Layout, checked
+from handson.room.use import SeatUse
 
 _NAME = re.compile(r"seat-([1-9][0-9]{0,2})")
 PATIENCE = 90.0
 """Seconds for the keeper to answer."""
+LOOK_PATIENCE = 5.0
+"""The same where it is only asked how its seats are."""
 
 
 def seat_name(number: int) -> str:
@@ -95,5 +99,24 @@ class SeatSpawner(Spawner):  # type: ignore[misc]
             return None
         return None if said["running"] else 0
 
-    async def _ask(self, message: Message) -> dict[str, Any]:
-        return await ask(self._layout.keeper_socket, message, PATIENCE)
+    @staticmethod
+    async def use(running: Mapping[int, SeatSpawner]) -> dict[int, SeatUse]:
+        """What each of these seats takes; none of them while the keeper is away."""
+        try:
+            any_of_them = next(iter(running.values()))
+            said = await any_of_them._ask({"do": "status"}, LOOK_PATIENCE)
+        except (OSError, HandsonError):
+            return {}
+        return use_told(said, running)
+
+    async def _ask(self, message: Message, patience: float = PATIENCE) -> dict[str, Any]:
+        return await ask(self._layout.keeper_socket, message, patience)
+
+
+def use_told(status: Message, numbers: Iterable[int]) -> dict[int, SeatUse]:
+    """What the keeper's `status` says that these seats take."""
+    most = None if "memory" in status["not_limited"] else int(status["limits"]["memory"])
+    seats = {number: status["seats"].get(str(number), {}) for number in numbers}
+    return {
+        number: SeatUse(one["memory"], most, one["out_of_memory"]) for number, one in seats.items() if "memory" in one
+    }

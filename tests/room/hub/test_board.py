@@ -11,6 +11,7 @@ import pytest
 
 from handson.errors import HandsonError
 from handson.room.hub.board import Board, qr_code
+from handson.room.hub.codes import scan_code
 from handson.room.hub.room import Room
 from handson.room.hub.settings import RoomSettings
 from handson.room.hub.state import make_places, room_secrets
@@ -58,12 +59,13 @@ ACTIONS = {
     "push": {},
     "clock": {"running": True},
     "lower": {"number": 1},
+    "remove": {"number": 1},
 }
 
 
 def test_without_the_phrase_nothing_is_told_and_nothing_done(with_board: Callable[[Use], None]) -> None:
     async def use(client: httpx.AsyncClient, room: Room) -> None:
-        room.join("Ada", "seat")
+        ada = room.join("Ada", "seat")
         for headers in ({}, {"Authorization": f"token {room.secrets.board}"}):
             assert (await client.get("/api/stream", headers=headers)).status_code == 401
             assert (await client.get("/api/export", headers=headers)).status_code == 401
@@ -71,7 +73,11 @@ def test_without_the_phrase_nothing_is_told_and_nothing_done(with_board: Callabl
                 answer = await client.post(f"/api/{action}", json=content, headers=headers)
                 assert answer.status_code == 401
                 assert "Ada" not in answer.text
+            told = await client.post("/api/code", json={"number": ada.number}, headers=headers)
+            assert told.status_code == 401
+            assert room.seat_code(ada.number) not in told.text
         assert room.for_board()["messages"] == []
+        assert room.store.attendees() == [ada]
 
     with_board(use)
 
@@ -86,6 +92,47 @@ def test_guessing_the_phrase_is_rationed(with_board: Callable[[Use], None]) -> N
     with_board(use)
 
 
+def test_requests_without_a_phrase_are_no_guesses(with_board: Callable[[Use], None]) -> None:
+    """A page of somebody else's, open in the presenter's browser, can send as many as it likes, but no phrase."""
+
+    async def use(client: httpx.AsyncClient, room: Room) -> None:
+        for headers in ({}, {"Authorization": "Bearer"}, {"Cookie": f"phrase={room.secrets.board}"}):
+            for _ in range(30):
+                assert (await client.post("/api/nothing", headers=headers)).status_code == 401
+                assert (await client.options("/api/nothing", headers=headers)).status_code == 401
+        assert (await client.post("/api/nothing", headers=shown(room))).status_code == 204
+
+    with_board(use)
+
+
+def test_the_presenter_is_told_a_come_back_code_and_removes_somebody(with_board: Callable[[Use], None]) -> None:
+    async def use(client: httpx.AsyncClient, room: Room) -> None:
+        ada, bob = room.join("Ada", "seat"), room.join("Bob", "seat")
+        told = await client.post("/api/code", json={"number": ada.number}, headers=shown(room))
+        assert told.json() == {"code": room.seat_code(ada.number)}
+        assert told.headers["Cache-Control"] == "no-store"
+        assert (await client.post("/api/remove", json={"number": ada.number}, headers=shown(room))).status_code == 204
+        assert room.store.attendees() == [bob]
+        for action in ("code", "remove"):
+            again = await client.post(f"/api/{action}", json={"number": ada.number}, headers=shown(room))
+            assert again.status_code == 400
+            assert "Nobody here has the number 1" in again.json()["error"]
+
+    with_board(use)
+
+
+def test_who_cannot_be_removed_stays_and_the_presenter_is_told(with_board: Callable[[Use], None]) -> None:
+    async def use(client: httpx.AsyncClient, room: Room) -> None:
+        ada = room.join("Ada", "seat")
+        room._seats.stuck.add(ada.number)  # type: ignore[attr-defined]
+        answer = await client.post("/api/remove", json={"number": ada.number}, headers=shown(room))
+        assert answer.status_code == 503
+        assert "Try again" in answer.json()["error"]
+        assert room.store.attendees() == [ada]
+
+    with_board(use)
+
+
 def test_the_presenter_sees_and_does(with_board: Callable[[Use], None]) -> None:
     async def use(client: httpx.AsyncClient, room: Room) -> None:
         ada = room.join("Ada <b>", "seat")
@@ -93,10 +140,12 @@ def test_the_presenter_sees_and_does(with_board: Callable[[Use], None]) -> None:
         for action, content in ACTIONS.items():
             answer = await client.post(f"/api/{action}", json=content, headers=shown(room))
             assert answer.status_code == 204, (action, answer.text)
+            if action == "lower":
+                assert room.for_board()["attendees"][0]["hand_since"] is None
         state = room.for_board()
         assert [message["kind"] for message in state["messages"]] == ["say", "lesson", "nothing", "lessons"]
         assert state["agenda"]["began"] is not None
-        assert state["attendees"][0]["hand_since"] is None
+        assert state["attendees"] == []
 
     with_board(use)
 
@@ -175,7 +224,8 @@ def test_the_qr_code_has_the_class_code_where_browsers_send_nothing_of_it(
     places = make_places(settings.state)
     room = Room(settings, room_secrets(places), places, Seats())
     assert qr_code(room).startswith("<svg")
-    address = f"http://192.168.1.5/hub/join#{room.secrets.class_code}"
+    scanned = scan_code(room.secrets.seats, room.secrets.class_code)
+    address = f"http://192.168.1.5/hub/join#{room.secrets.class_code}-{scanned}"
     rows = np.array(
         [list(row) for row in segno.make(address, error="m").matrix_iter(scale=8, border=3)], dtype=np.uint8
     )

@@ -38,3 +38,19 @@ def test_a_come_back_code_leads_to_its_number_only() -> None:
     assert codes.number_of(KEY, "") is None
     assert codes.number_of(KEY, "0") is None
     assert codes.number_of(KEY, "9" * 5000) is None
+
+
+def test_the_qr_codes_part_is_not_guessed_and_changes_with_the_class_code() -> None:
+    scanned = codes.scan_code(KEY, "KRTMWQ")
+    assert len(scanned) == codes.SEAT_CODE
+    assert set(scanned) <= set(codes.LETTERS)
+    assert scanned != codes.scan_code(KEY, "KRTMWR")
+    assert scanned != codes.scan_code("cd" * 32, "KRTMWQ")
+
+
+def test_a_pass_is_of_one_seat_and_one_room_and_the_proxy_makes_the_same() -> None:
+    """web/tests/room.test.ts has the same key and pass."""
+    expected = "76bfe3af802488ddc6ca6d3c5c46d65177922cc2f594838d47e0b0f21b81ddb6"
+    assert codes.gate_pass("00" * 32, "seat-7") == expected
+    assert codes.gate_pass("00" * 32, "seat-77") != expected
+    assert codes.gate_key(KEY) not in (KEY, codes.gate_key("cd" * 32))

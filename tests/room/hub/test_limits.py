@@ -35,7 +35,7 @@ def test_keys_are_forgotten_not_heaped_up() -> None:
 
 def test_a_device_that_guesses_waits_and_its_neighbours_do_not() -> None:
     clock = Clock()
-    guesses = Guesses(clock)
+    guesses = Guesses(20, 10.0, clock=clock)
     for _ in range(20):
         assert guesses.wait("192.168.1.7") == 0
         guesses.wrong("192.168.1.7")
@@ -43,9 +43,18 @@ def test_a_device_that_guesses_waits_and_its_neighbours_do_not() -> None:
     assert guesses.wait("192.168.1.8") == 0
 
 
+def test_a_class_behind_one_address_may_mistype_its_code_twice_each() -> None:
+    clock = Clock()
+    guesses = Guesses(clock=clock)
+    for _ in range(2 * 30):
+        assert guesses.wait("192.168.1.7") == 0
+        guesses.wrong("192.168.1.7")
+    assert guesses.wait("192.168.1.7") == 2
+
+
 def test_guessing_from_many_devices_leaves_those_alone_that_have_not_guessed() -> None:
     clock = Clock()
-    guesses = Guesses(clock)
+    guesses = Guesses(clock=clock)
     for number in range(310):
         guesses.wrong(f"10.0.{number // 200}.{number % 200}")
     assert guesses.wait("10.0.0.1") > 0, "it has guessed, and all together are at their limit"
@@ -65,3 +74,12 @@ def test_an_ipv6_device_does_not_get_a_ration_for_each_of_its_addresses() -> Non
 )
 def test_the_sender_is_who_the_proxy_heard_whatever_was_written_before(forwarded: str | None, sender: str) -> None:
     assert sender_of(forwarded, "peer") == sender
+
+
+def test_while_a_device_has_to_wait_the_right_code_is_not_heard_either() -> None:
+    """Else one could go on guessing: that `wait` is asked before the code is looked at is tested in test_room_origin."""
+    guesses = Guesses(clock=Clock())
+    for _ in range(60):
+        guesses.wrong("192.168.1.7")
+    assert guesses.wait("192.168.1.7") > 0
+    assert guesses.wait("192.168.1.8") == 0

@@ -15,12 +15,14 @@ from handson.room.hub.settings import RoomSettings
 from handson.room.hub.state import make_places, room_secrets
 from handson.room.hub.store import Event, RoomFullError
 from handson.room.space import Disk
+from handson.room.use import SeatUse
 
 
 class Seats:
     def __init__(self) -> None:
         self.answering: set[int] = set()
         self.stuck: set[int] = set()
+        self.uses: dict[int, SeatUse] = {}
 
     async def start(self, number: int) -> None:
         self.answering.add(number)
@@ -32,6 +34,9 @@ class Seats:
         if number in self.stuck:
             raise TimeoutError
         self.answering.discard(number)
+
+    async def use(self) -> dict[int, SeatUse]:
+        return self.uses
 
 
 @pytest.fixture
@@ -190,10 +195,27 @@ def test_a_seat_goes_from_the_queue_to_ready(room: Room) -> None:
 
 
 def test_the_load_is_that_of_the_host(room: Room) -> None:
-    load = room.load()
-    assert 0 <= load.cpu <= 1
-    assert 0 < load.memory_used < load.memory_total
-    assert load.disk_free > 0
+    load = room.for_board()["load"]
+    assert 0 <= load["cpu"] <= 1
+    assert load["cores"] >= 1
+    assert 0 < load["memory_used"] < load["memory_total"]
+    assert 0 < load["disk_free"] <= load["disk_total"]
+
+
+def test_what_a_seat_takes_is_on_the_board_and_unknown_where_nobody_tells(room: Room) -> None:
+    ada, bob = room.join("Ada", "seat"), room.join("Bob", "page")
+    room._seats.uses = {ada.number: SeatUse(300, 1500, 1)}  # type: ignore[attr-defined]
+    asyncio.run(room.meter.look())
+    assert row(room, ada.number)["use"] == {"memory": 300, "most": 1500, "ended": 1}
+    assert row(room, bob.number)["use"] is None
+
+
+def test_the_presenter_removes_who_is_here_and_is_told_who_is_not(room: Room) -> None:
+    ada = room.join("Ada", "seat")
+    asyncio.run(room.remove(ada.number))
+    assert room.store.attendees() == []
+    with pytest.raises(HandsonError, match="Nobody here has the number 1"):
+        asyncio.run(room.remove(ada.number))
 
 
 @pytest.mark.parametrize(
@@ -203,7 +225,8 @@ def test_a_disk_that_fills_is_on_the_board_before_nobody_can_join(
     room: Room, monkeypatch: pytest.MonkeyPatch, free: int, low: bool, full: bool
 ) -> None:
     monkeypatch.setattr(Disk, "of", lambda _: Disk(free, 10**12))
-    assert room.load().disk_low is low
+    asyncio.run(room.meter.look())
+    assert room.for_board()["load"]["disk_low"] is low
     assert room.disk_is_full() is full
 
 

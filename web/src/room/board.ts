@@ -1,7 +1,9 @@
 /** The board: who is where, who is stuck, hands; a word to all. It asks for the phrase once and keeps it for this tab only. */
 import { h } from "../look/element";
-import { type Row, Table } from "./boardtable";
 import { type BoardState, BoardLine } from "./boardline";
+import { loadFacts, memoryFacts } from "./boardload";
+import { Person } from "./boardperson";
+import { type Row, Table } from "./boardtable";
 import { TEXTS } from "./texts";
 
 const root = document.querySelector<HTMLElement>("#board")!;
@@ -48,13 +50,13 @@ function open(phrase: string): void {
   });
 }
 
-const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1);
-
 class View {
   private readonly title = h("h1", {});
   private readonly facts = h("p", { class: "facts" });
+  private readonly use = h("p", { class: "facts" });
   private readonly lost = h("p", { class: "wrong", role: "alert", hidden: true }, TEXTS.boardLost);
   private readonly full = h("p", { class: "wrong", role: "alert", hidden: true }, TEXTS.diskLow);
+  private readonly short = h("p", { class: "wrong", role: "alert", hidden: true }, TEXTS.memoryLow);
   private readonly clock = h("p", { class: "clock" });
   private readonly clockButton = h("button", { type: "button" });
   private readonly told = h("p", { class: "told", role: "status" });
@@ -72,7 +74,8 @@ class View {
   private named = "";
 
   constructor(private readonly line: BoardLine) {
-    this.table = new Table((row: Row) => void this.act("lower", { number: row.number }));
+    const person = new Person(line, (file, name) => this.download(file, name), (text) => (this.told.textContent = text));
+    this.table = new Table((row: Row) => void this.act("lower", { number: row.number }), (row: Row) => person.open(row));
     const text = h("input", { id: "say", maxlength: 500, autocomplete: "off", required: true });
     const say = h("form", { class: "one-line" }, h("label", { for: "say" }, TEXTS.sayLabel), text, h("button", { class: "primary" }, TEXTS.say));
     say.addEventListener("submit", async (event) => {
@@ -96,11 +99,15 @@ class View {
     root.replaceChildren(
       h("header", { class: "board-head" }, this.title, toWall),
       h("main", {}, this.wall, this.desk),
+      person.element,
     );
     this.desk.append(
-      this.lost, this.full, this.facts,
-      h("div", { class: "row" }, this.clock, this.clockButton),
-      h("div", { class: "acts" }, say, send, h("div", { class: "row" }, push, exported)),
+      this.lost, this.full, this.short,
+      h(
+        "div", { class: "board-top" },
+        h("div", {}, this.facts, this.use, h("div", { class: "row" }, this.clock, this.clockButton)),
+        h("div", { class: "acts" }, say, send, h("div", { class: "row" }, push, exported)),
+      ),
       this.told, h("div", { class: "row" }, this.current, this.takeBack), this.spoken, this.table.element,
     );
     addEventListener("hashchange", () => this.arrange());
@@ -130,10 +137,13 @@ class View {
   private async save(): Promise<void> {
     this.told.textContent = TEXTS.exporting;
     const file = await this.line.file("export");
-    this.told.textContent = file === null ? TEXTS.refused("") : TEXTS.done;
-    if (file === null) return;
+    this.told.textContent = typeof file === "string" ? TEXTS.refused(file) : TEXTS.done;
+    if (typeof file !== "string") this.download(file, "handson-room.zip");
+  }
+
+  private download(file: Blob, name: string): void {
     const address = URL.createObjectURL(file);
-    const link = h("a", { href: address, download: "handson-room.zip" });
+    const link = h("a", { href: address, download: name });
     root.append(link);
     link.click();
     link.remove();
@@ -154,10 +164,11 @@ class View {
     const { load, queue, seats } = state;
     this.facts.textContent = [
       TEXTS.joined(state.attendees.length), TEXTS.seatsTaken(seats.taken, seats.all),
-      queue.waiting + queue.starting > 0 ? TEXTS.waitingSeats(queue.waiting + queue.starting) : "",
-      TEXTS.load(Math.round(100 * load.cpu)), TEXTS.memory(gigabytes(load.memory_used), gigabytes(load.memory_total)), TEXTS.disk(gigabytes(load.disk_free)),
+      queue.waiting + queue.starting > 0 ? TEXTS.waitingSeats(queue.waiting + queue.starting) : "", ...loadFacts(load),
     ].filter(Boolean).join(" · ");
+    this.use.textContent = memoryFacts(state).join(" · ");
     this.full.hidden = !load.disk_low;
+    this.short.hidden = load.memory_total - load.memory_used > 0.08 * load.memory_total;
     this.drawClock(state);
     this.drawLessons(state);
     this.drawCurrent(state);

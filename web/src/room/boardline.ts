@@ -1,13 +1,15 @@
 /** The line to the board's server: events by a fetch that goes on, since an EventSource cannot show the phrase. */
+/** What a seat takes of the host: bytes of memory, the most it may take, how often a process was ended because that was full. */
+export interface Use { memory: number; most: number | null; ended: number }
 export interface Attendee {
   number: number; name: string; door: "seat" | "page"; seat: string; lesson: string; lesson_since: number | null; seen: number | null; passed: number; exercises: number; all_passed: number;
-  stuck_since: number | null; stuck_on: string; hand_since: number | null;
+  stuck_since: number | null; stuck_on: string; hand_since: number | null; use: Use | null;
 }
 export interface BoardState {
   now: number; title: string; address: string; mdns: string; code: string; seats: { taken: number; all: number }; queue: { waiting: number; starting: number };
   agenda: { minutes: number; began: number | null; lessons: { name: string; title: string; minutes: number }[] };
   lessons: { name: string; title: string }[]; attendees: Attendee[]; messages: { id: number; kind: string; content: string }[];
-  load: { cpu: number; memory_used: number; memory_total: number; disk_free: number; disk_low: boolean };
+  load: { cpu: number; cores: number; memory_used: number; memory_total: number; disk_free: number; disk_total: number; disk_low: boolean };
 }
 export interface Listener { state(state: BoardState): void; qr(svg: string): void; lost(is: boolean): void; refused(status: number): void }
 
@@ -97,12 +99,23 @@ export class BoardLine {
     }
   }
 
-  async file(what: string): Promise<Blob | null> {
+  /** Ask for something; what was answered, or why not, as text. */
+  async answer<T extends object>(what: string, content: Record<string, unknown>): Promise<T | string> {
+    try {
+      const answer = await fetch(`/api/${what}`, { method: "POST", headers: this.headers, body: JSON.stringify(content) });
+      return answer.ok ? ((await answer.json()) as T) : ((await answer.json()) as { error: string }).error;
+    } catch (error) {
+      return String(error);
+    }
+  }
+
+  /** A file, or why not, as text. */
+  async file(what: string): Promise<Blob | string> {
     try {
       const answer = await fetch(`/api/${what}`, { headers: this.headers });
-      return answer.ok ? await answer.blob() : null;
-    } catch {
-      return null;
+      return answer.ok ? await answer.blob() : ((await answer.json()) as { error: string }).error;
+    } catch (error) {
+      return String(error);
     }
   }
 }

@@ -2,9 +2,10 @@
 import { recommendedDoor, seen } from "./door";
 
 const code = document.querySelector<HTMLInputElement>("#code")!;
-const brought = /^#([A-Za-z]{4,12})$/.exec(location.hash)?.[1];
+const brought = /^#([A-Za-z]{4,12})(?:-([A-Za-z]{12}))?$/.exec(location.hash);
 if (brought) {
-  if (!code.value) code.value = brought.toUpperCase();
+  if (!code.value) code.value = brought[1]!.toUpperCase();
+  document.querySelector<HTMLInputElement>("#scanned")!.value = brought[2] ?? "";
   history.replaceState(null, "", location.pathname + location.search); // it is not shown in the address, nor kept as a bookmark
   if (!document.querySelector("[autofocus]")) document.querySelector<HTMLInputElement>("#name")!.focus();
 }

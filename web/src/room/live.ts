@@ -11,8 +11,13 @@ export interface Line { stream: string; hand: string; xsrf: string }
 
 export const hubLine = (xsrf: string): Line => ({ stream: `/hub/room/stream?_xsrf=${encodeURIComponent(xsrf)}`, hand: "/hub/room/hand", xsrf });
 
-/** Call `heard` with the state now and after each change, while the page is looked at; `lost` where nobody answers. */
-export function listen(line: Line, heard: (mine: Mine) => void, lost: (is: boolean) => void = () => {}, disk: (now: SeatDisk) => void = () => {}): void {
+/**
+ * Call `heard` with the state now and after each change, while the page is looked at; `lost` where nobody answers, `gone` where the one who
+ * looks is in the room no more, `disk` where their seat's disk is nearly full or is so no more.
+ */
+export function listen(
+  line: Line, heard: (mine: Mine) => void, lost: (is: boolean) => void = () => {}, gone: () => void = () => {}, disk: (now: SeatDisk) => void = () => {},
+): void {
   let source: EventSource | null = null;
   let later: ReturnType<typeof setTimeout> | undefined;
   const close = () => {
@@ -28,6 +33,11 @@ export function listen(line: Line, heard: (mine: Mine) => void, lost: (is: boole
       heard(JSON.parse(event.data) as Mine);
     };
     source.addEventListener("disk", (event) => disk(JSON.parse((event as MessageEvent<string>).data) as SeatDisk));
+    source.addEventListener("gone", () => {
+      document.removeEventListener("visibilitychange", look);
+      close();
+      gone();
+    });
     source.onerror = () => {
       lost(true);
       if (source?.readyState !== EventSource.CLOSED) return; // it tries again by itself
@@ -36,7 +46,8 @@ export function listen(line: Line, heard: (mine: Mine) => void, lost: (is: boole
     };
   };
   // A browser opens six lines to one address for all its tabs: those that nobody looks at give theirs back.
-  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+  const look = () => (document.hidden ? close() : open());
+  document.addEventListener("visibilitychange", look);
   if (!document.hidden) open();
 }
 

@@ -1,4 +1,5 @@
 /** An attendee's own page: the hand, and what the presenter says. */
+import { rememberCodeSeen } from "./comeback";
 import { hubLine, listen, raiseHand } from "./live";
 import { drawSaid, isDismissed, rememberDismissed } from "./said";
 import { TEXTS } from "./texts";
@@ -28,4 +29,5 @@ listen(line, (mine) => {
     rememberDismissed(said);
     box.hidden = true;
   }));
-});
+}, undefined, () => location.replace("/hub/join"));
+rememberCodeSeen(Number(box.dataset.number));

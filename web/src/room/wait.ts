@@ -31,4 +31,4 @@ function draw(seat: SeatState): void {
 
 listen(hubLine(place.dataset.xsrf!), (mine) => draw(mine.seat), (lost) => {
   if (lost) show("lost", h("p", {}, TEXTS.lost));
-});
+}, () => location.replace("/hub/join"));

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import re
 import socket
 import ssl
@@ -27,6 +28,8 @@ from handson.room.hub.streams import as_event
 
 if TYPE_CHECKING:
     from handson.room.hub.export import Export
+
+log = logging.getLogger("handson.board")
 
 LOAD_EVERY = 3.0
 """Seconds after which load and clocks are told even where nothing else changed."""
@@ -71,14 +74,10 @@ class Clock(_Asked):
     running: bool
 
 
-class Lower(_Asked):
-    """Somebody's hand was seen."""
+class Person(_Asked):
+    """One attendee."""
 
     number: int
-
-
-class Nothing(_Asked):
-    """No more than that."""
 
 
 class _Handler(web.RequestHandler):
@@ -114,15 +113,21 @@ class _StaticHandler(web.StaticFileHandler):
 
 
 class _ForPresenter(_Handler):
-    """Asks for the phrase first; wrong ones are rationed like class codes."""
+    """Asks for the phrase first; wrong ones are rationed like class codes.
+
+    A request without any is no guess, and uses nothing up: a page of somebody else's in the presenter's browser can
+    send such ones, and would lock the presenter out.
+    """
 
     def prepare(self) -> None:
         peer = self.request.remote_ip or ""
+        kind, _, phrase = self.request.headers.get("Authorization", "").partition(" ")
+        if kind != "Bearer" or not phrase:
+            raise web.HTTPError(401)
         if seconds := self.room.phrases.wait(peer):
             self.set_header("Retry-After", str(int(seconds) + 1))
             raise web.HTTPError(429)
-        kind, _, phrase = self.request.headers.get("Authorization", "").partition(" ")
-        if kind != "Bearer" or not same_code(self.room.secrets.board, phrase):
+        if not same_code(self.room.secrets.board, phrase):
             self.room.phrases.wrong(peer)
             raise web.HTTPError(401)
 
@@ -142,6 +147,7 @@ class _StreamHandler(_ForPresenter):
         self.write(as_event(json.dumps(qr_code(self.room)), "qr"))
         try:
             async for _ in self.room.bell.heard(at_least=0.5, at_most=LOAD_EVERY):
+                await self.room.meter.look()
                 self.write(as_event(json.dumps(self.room.for_board())))
                 await self.flush()
         except StreamClosedError:
@@ -151,28 +157,48 @@ class _StreamHandler(_ForPresenter):
 class _ActionHandler(_ForPresenter):
     """What the presenter does."""
 
-    def post(self, action: str) -> None:
-        room = self.room
+    async def post(self, action: str) -> None:
         try:
-            if action == "say":
-                room.say(self.asked(Say).text)
-            elif action == "send":
-                room.send_to(self.asked(SendTo).lesson)
-            elif action == "nothing":
-                room.take_back()
-            elif action == "push":
-                room.push_lessons()
-            elif action == "clock":
-                room.start_clock(self.asked(Clock).running)
-            else:
-                room.lower_hand(self.asked(Lower).number)
+            await self._do(action)
         except (HandsonError, ValueError) as error:
             raise web.HTTPError(400, reason=_one_line(str(error))) from None
+        except (OSError, TimeoutError, RuntimeError) as error:
+            log.exception("what the presenter asked for failed: %s", action)
+            why = f"{error or type(error).__name__}. Try again; the room's log has more."
+            raise web.HTTPError(503, reason=_one_line(why)) from None
         self.set_status(204)
+
+    async def _do(self, action: str) -> None:
+        room = self.room
+        match action:
+            case "say":
+                room.say(self.asked(Say).text)
+            case "send":
+                room.send_to(self.asked(SendTo).lesson)
+            case "nothing":
+                room.take_back()
+            case "push":
+                room.push_lessons()
+            case "clock":
+                room.start_clock(self.asked(Clock).running)
+            case "lower":
+                room.lower_hand(self.asked(Person).number)
+            case _:
+                await room.remove(self.asked(Person).number)
+
+
+class _CodeHandler(_ForPresenter):
+    """The come-back code of somebody who has lost it. Asked for by POST, so that nothing keeps the answer."""
+
+    def post(self) -> None:
+        number = self.asked(Person).number
+        if self.room.store.attendee(number) is None:
+            raise web.HTTPError(400, reason=f"Nobody here has the number {number}.")
+        self.finish({"code": self.room.seat_code(number)})
 
 
 class _ExportHandler(_ForPresenter):
-    """All seats' work as one file."""
+    """All seats' work as one file, or that of one (`?seat=7`)."""
 
     def initialize(self, room: Room, export: Export | None = None) -> None:
         super().initialize(room)
@@ -181,9 +207,17 @@ class _ExportHandler(_ForPresenter):
     async def get(self) -> None:
         if self._export is None:
             raise web.HTTPError(404)
+        asked = self.get_query_argument("seat", "")
+        if asked and not re.fullmatch(r"[0-9]{1,3}", asked):
+            raise web.HTTPError(400, reason="A seat has a number.")
+        try:
+            found = await (self._export.work_of(int(asked)) if asked else self._export.file())
+        except (HandsonError, OSError, RuntimeError, TimeoutError, LookupError) as error:
+            raise web.HTTPError(503, reason=_one_line(str(error) or type(error).__name__)) from None
+        name = f"seat-{int(asked)}" if asked else "handson-room"
         self.set_header("Content-Type", "application/zip")
-        self.set_header("Content-Disposition", 'attachment; filename="handson-room.zip"')
-        with await self._export.file() as file:
+        self.set_header("Content-Disposition", f'attachment; filename="{name}.zip"')
+        with found as file:
             try:
                 while part := file.read(1 << 18):
                     self.write(part)
@@ -200,8 +234,9 @@ def _one_line(text: str) -> str:
 def qr_code(room: Room) -> str:
     """The join page's address with the class code behind #, as an SVG: browsers send nothing of that part anywhere."""
     file = io.BytesIO()
-    address = f"{room.settings.address}hub/join#{room.secrets.class_code}"
-    segno.make(address, error="m").save(file, kind="svg", xmldecl=False, svgns=True, scale=1, border=3, light="#ffffff")
+    segno.make(room.scanned_address(), error="m").save(
+        file, kind="svg", xmldecl=False, svgns=True, scale=1, border=3, light="#ffffff"
+    )
     return file.getvalue().decode("utf-8")
 
 
@@ -217,7 +252,8 @@ def board_application(room: Room, export: Export | None = None) -> web.Applicati
             (r"/", _PageHandler, own),
             (r"/static/((?:room\.css|board\.js))", _StaticHandler, {"path": str(Path(room.settings.front_end))}),
             (r"/api/stream", _StreamHandler, own),
-            (r"/api/(say|send|nothing|push|clock|lower)", _ActionHandler, own),
+            (r"/api/(say|send|nothing|push|clock|lower|remove)", _ActionHandler, own),
+            (r"/api/code", _CodeHandler, own),
             (r"/api/export", _ExportHandler, {**own, "export": export}),
         ],
     )

@@ -29,12 +29,27 @@ def seat_code(key: str, number: int) -> str:
 
     `7-KRTM-WQXF-ABCD`: the number, then twelve letters of HMAC-SHA-256 under the room's key.
     """
-    value = int.from_bytes(hmac.digest(bytes.fromhex(key), f"seat {number}".encode(), hashlib.sha256))
-    letters = ""
-    for _ in range(SEAT_CODE):
-        value, rest = divmod(value, len(LETTERS))
-        letters += LETTERS[rest]
-    return f"{number}-{in_fours(letters)}"
+    return f"{number}-{in_fours(_letters(key, f'seat {number}', SEAT_CODE))}"
+
+
+def scan_code(key: str, class_code: str) -> str:
+    """What the QR code carries beside the class code: twelve letters that nobody guesses, so that who scanned is never
+    held up by those who do. Derived: a new class code makes a new one.
+    """
+    return _letters(key, f"scan {class_code}", SEAT_CODE)
+
+
+def gate_key(key: str) -> str:
+    """The key that passes are made with, derived from the room's: the proxy knows this one and no other."""
+    return hmac.digest(bytes.fromhex(key), b"gate", hashlib.sha256).hex()
+
+
+def gate_pass(key: str, user: str) -> str:
+    """What a browser shows to the proxy to be let through to the seat of `user`; `key` is `gate_key`'s.
+
+    web/src/room/gate.ts makes the same.
+    """
+    return hmac.digest(key.encode(), f"gate {user}".encode(), hashlib.sha256).hex()
 
 
 def number_of(key: str, typed: str) -> int | None:
@@ -57,6 +72,15 @@ def in_fours(letters: str) -> str:
 
 def _plain(typed: str) -> str:
     return re.sub(r"[\s\-–—.]", "", typed[:64]).upper()
+
+
+def _letters(key: str, what: str, count: int) -> str:
+    value = int.from_bytes(hmac.digest(bytes.fromhex(key), what.encode(), hashlib.sha256))
+    letters = ""
+    for _ in range(count):
+        value, rest = divmod(value, len(LETTERS))
+        letters += LETTERS[rest]
+    return letters
 
 
 def _drawn(count: int) -> str:

@@ -25,6 +25,10 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+HUB_HEADERS = {**HEADERS, "Cross-Origin-Opener-Policy": "noopener-allow-popups"}
+"""The hub shares its origin with seats: what these open gets no hold of its pages, where a browser knows that value and
+the connection is secure (browsers hear such headers on nothing else).
+"""
 LESSON_POLICY = (
     "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
@@ -66,8 +70,10 @@ def hub_config(settings: RoomSettings, secrets: Secrets, places: Places) -> dict
             "proxy_class": "handson.room.hub.proxy.RoomProxy",
             "template_paths": [str(TEMPLATES)],
             "tornado_settings": {
-                "headers": {**HEADERS, "Content-Security-Policy": PAGE_POLICY},
+                "headers": {**HUB_HEADERS, "Content-Security-Policy": PAGE_POLICY},
                 "cookie_options": {"samesite": "Lax"},
+                # no script of ours reads the hub's cookie, and one in a seat, which has the same origin, shall not
+                "xsrf_cookie_kwargs": {"samesite": "Lax", "httponly": True, "secure": settings.tls is not None},
                 "slow_spawn_timeout": 0,
             },
             "default_url": "/hub/me",

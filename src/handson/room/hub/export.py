@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 import tempfile
 import zipfile
+from collections.abc import AsyncIterator
 from typing import IO, Any
 
 from jupyterhub import orm
 from jupyterhub.httpclient import fetch
 
+from handson.errors import HandsonError
 from handson.room.hub.room import Room
 from handson.room.hub.store import Attendee
 
 _AT_ONCE = 2
 _PATIENCE = 300.0
+BIGGEST = 600_000_000
+"""Bytes of one seat's file; what packs it keeps to less (`takehome.LIMIT`), but a seat may serve what it likes."""
 
 
 class Export:
@@ -26,13 +31,13 @@ class Export:
         self._room, self._app = room, app
 
     async def file(self) -> IO[bytes]:
-        """A zip with one folder a seat, and `room.json` that says whose each is; at its beginning."""
+        """A zip with one zip a seat, and `room.json` that says whose each is; at its beginning."""
         file = tempfile.TemporaryFile()  # noqa: SIM115  # it is the caller's
         people = [one for one in self._room.store.attendees() if one.door == "seat"]
         told: list[dict[str, Any]] = []
         gate = asyncio.Semaphore(_AT_ONCE)
 
-        async def one_seat(one: Attendee) -> tuple[Attendee, bytes | str]:
+        async def one_seat(one: Attendee) -> tuple[Attendee, IO[bytes] | str]:
             async with gate:
                 try:
                     return one, await self._work(one)
@@ -42,24 +47,60 @@ class Export:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for done in asyncio.as_completed([one_seat(one) for one in people]):
                 one, work = await done
-                if isinstance(work, bytes):
-                    archive.writestr(f"{one.user}.zip", work)
+                if not isinstance(work, str):
+                    await asyncio.get_running_loop().run_in_executor(None, _put, archive, f"{one.user}.zip", work)
                 told.append({"seat": one.user, "name": one.name, "missing": work if isinstance(work, str) else ""})
             told.sort(key=lambda row: str(row["seat"]))
             archive.writestr("room.json", json.dumps(told, indent=1, ensure_ascii=False))
         file.seek(0)
         return file
 
-    async def _work(self, one: Attendee) -> bytes:
+    async def work_of(self, number: int) -> IO[bytes]:
+        """The zip of one seat, at its beginning; raises HandsonError where nobody has it, or it sends none."""
+        one = self._room.store.attendee(number)
+        if one is None or one.door != "seat":
+            raise HandsonError(f"Nobody here has seat {number}.", "Its number stands on the board.")
+        return await self._work(one)
+
+    async def _work(self, one: Attendee) -> IO[bytes]:
         await self._room.started(one.number)
         user = self._app.users[one.user]
         token = user.new_api_token(note="export", expires_in=int(_PATIENCE) + 60, scopes=["access:servers!user"])
         try:
             url = f"{user.spawner.server.host.rstrip('/')}{user.url}handson/room/work.zip"
-            answer = await asyncio.wait_for(fetch(url, headers={"Authorization": f"token {token}"}), _PATIENCE)
-            return bytes(await answer.read())
+            async with asyncio.timeout(_PATIENCE):
+                answer = await fetch(url, headers={"Authorization": f"token {token}"})
+                return await kept(answer.content.iter_any())
         finally:
             with contextlib.suppress(Exception):
                 found = orm.APIToken.find(self._app.db, token)
                 self._app.db.delete(found)
                 self._app.db.commit()
+
+
+async def kept(parts: AsyncIterator[bytes], most: int = BIGGEST) -> IO[bytes]:
+    """A zip as it comes, in a file, at its beginning.
+
+    Nothing of it is unpacked or believed. Raises HandsonError for more than `most` bytes and for what is no zip.
+    """
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # it is the caller's
+    try:
+        size = 0
+        async for part in parts:
+            size += len(part)
+            if size > most:
+                raise HandsonError(f"It sends more than {most:,} bytes.", "Its server is not the room's any more.")
+            file.write(part)
+        file.seek(0)
+        if file.read(2) != b"PK":
+            raise HandsonError("It sent no zip.", "Its server is not the room's any more.")
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _put(archive: zipfile.ZipFile, name: str, work: IO[bytes]) -> None:
+    with work, archive.open(name, "w", force_zip64=True) as into:
+        shutil.copyfileobj(work, into, 1 << 20)

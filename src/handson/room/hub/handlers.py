@@ -13,6 +13,7 @@ from jupyterhub.handlers.login import LogoutHandler
 from tornado import web
 from tornado.httputil import url_concat
 
+from handson.room.hub.codes import gate_key, gate_pass
 from handson.room.hub.config import LESSON_POLICY, PAGE_POLICY
 from handson.room.hub.limits import sender_of
 from handson.room.hub.names import NameRefusedError
@@ -20,11 +21,40 @@ from handson.room.hub.room import Room
 from handson.room.hub.store import Attendee, Door, RoomFullError, number_of_user
 from handson.room.hub.texts import text
 
+GATE = "handson-seat"
+"""The cookie that the proxy asks for before a seat; its path is the seat's, and a script cannot read it."""
 JOIN, WAIT, ME, PAGE = "/hub/join", "/hub/wait", "/hub/me", "/hub/page/"
 
 
-class RoomHandler(BaseHandler):  # type: ignore[misc]  # jupyterhub has no types
+class _Gate:
+    """What lets a browser through to a seat, for handlers of ours and those of JupyterHub's that we change."""
+
+    def open_gate(self, user: Any) -> None:
+        """Let this browser through to the seat of `user`, who is signed in with it."""
+        handler: Any = self
+        shown = gate_pass(gate_key(handler.settings["room"].secrets.seats), user.name)
+        handler._set_cookie(GATE, shown, encrypted=False, path=user.url, expires_days=30)
+
+    def close_gate(self, user: Any) -> None:
+        """Let it through no more."""
+        handler: Any = self
+        handler.clear_cookie(GATE, path=user.url)
+
+
+class RoomHandler(_Gate, BaseHandler):  # type: ignore[misc]  # jupyterhub has no types
     """What they share: the room, the one who asks, the look."""
+
+    for_scripts = False
+    """Whether scripts ask for it; else it is a page, which a person opens."""
+
+    async def prepare(self) -> None:
+        """JupyterHub's; and a page is not read by a script, for one in a seat's page is of the same origin.
+
+        Browsers tell that (Sec-Fetch-Mode) over secure connections and to their own machine only.
+        """
+        await super().prepare()
+        if not self.for_scripts and self.request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
+            raise web.HTTPError(403)
 
     @property
     def room(self) -> Room:
@@ -93,10 +123,6 @@ class JoinHandler(RoomHandler):
         if self.form_is_old:
             await self._page(400, "form_old")
             return
-        if seconds := self.room.guesses.wait(self.sender):
-            self.set_header("Retry-After", str(math.ceil(seconds)))
-            await self._page(429, "wait_guess", seconds=math.ceil(seconds))
-            return
         one = await (self._came_back() if self.get_body_argument("come_back", "") else self._new())
         if one is None:
             return
@@ -104,6 +130,7 @@ class JoinHandler(RoomHandler):
         if user is None:
             raise web.HTTPError(500)
         self._jupyterhub_user = user
+        self.open_gate(user)
         if one.door == "page" and self.room.settings.site:
             self.redirect(PAGE)
         else:
@@ -111,16 +138,26 @@ class JoinHandler(RoomHandler):
 
     async def _came_back(self) -> Attendee | None:
         one = self.room.come_back(self.get_body_argument("come_back", ""))
-        if one is None:
+        if one is None and not await self._has_to_wait():
             self.room.guesses.wrong(self.sender)
             await self._page(403, "come_back_wrong")
         return one
 
+    async def _has_to_wait(self) -> bool:
+        """Tell who has guessed too often; a code that nobody can guess was looked at before."""
+        if seconds := self.room.guesses.wait(self.sender):
+            self.set_header("Retry-After", str(math.ceil(seconds)))
+            await self._page(429, "wait_guess", seconds=math.ceil(seconds))
+        return bool(seconds)
+
     async def _new(self) -> Attendee | None:
-        if not self.room.is_class_code(self.get_body_argument("code", "")):
-            self.room.guesses.wrong(self.sender)
-            await self._page(403, "code_wrong")
-            return None
+        if not self.room.is_scanned(self.get_body_argument("scanned", "")):
+            if await self._has_to_wait():
+                return None
+            if not self.room.is_class_code(self.get_body_argument("code", "")):
+                self.room.guesses.wrong(self.sender)
+                await self._page(403, "code_wrong")
+                return None
         if seconds := self.room.joins.wait(self.sender):
             await self._page(429, "wait_join", seconds=math.ceil(seconds))
             return None
@@ -145,7 +182,7 @@ class JoinHandler(RoomHandler):
     async def _page(self, status: int = 200, wrong: str = "", **values: object) -> None:
         self.set_status(status)
         left, seats = self.room.seats_left(), self.room.settings.seats
-        typed = {name: self.get_body_argument(name, "")[:200] for name in ("code", "name", "door")}
+        typed = {name: self.get_body_argument(name, "")[:200] for name in ("code", "name", "door", "scanned")}
         await self.show(
             "join.html",
             wrong=text(wrong, all=seats, **values) if wrong else "",
@@ -186,13 +223,15 @@ class SpawnHandler(RoomHandler):
         self.redirect(url_concat(WAIT, {"next": self.get_argument("next", "")}))
 
 
-class SeatHandler(UserUrlHandler):  # type: ignore[misc]  # jupyterhub has no types
+class SeatHandler(_Gate, UserUrlHandler):  # type: ignore[misc]  # jupyterhub has no types
     """A seat's address while no server answers there: the queue, for the one whose seat it is."""
 
     @web.authenticated
     async def get(self, user_name: str, user_path: str | None) -> None:
         """To the queue and back, for a page; what JupyterHub says, to anything else."""
         own = self.current_user is not None and self.current_user.name == user_name
+        if own:
+            self.open_gate(self.current_user)
         if own and "text/html" in self.request.headers.get("Accept", "") and not self.current_user.spawner.ready:
             wanted = self.request.uri[len("/hub") :]
             self.redirect(url_concat(WAIT, {"next": wanted}))
@@ -210,6 +249,7 @@ class WaitHandler(RoomHandler):
         if one.door == "page":
             self.redirect(PAGE if self.room.settings.site else ME)
             return
+        self.open_gate(self.current_user)
         wanted = self.own_address(self.get_argument("next", ""))
         if self.current_user.spawner.ready:
             await self.current_user.spawner.poll_and_notify()  # it may have died since the hub last looked
@@ -244,6 +284,11 @@ class MeHandler(RoomHandler):
 
 class PageHandler(RoomHandler):
     """The lesson page, with the strip over it; its scripts come from a process of their own (see `files`)."""
+
+    @property
+    def for_scripts(self) -> bool:  # type: ignore[override]
+        """Its lists are."""
+        return str(self.request.path).endswith(".json")
 
     @web.authenticated
     async def get(self, path: str) -> None:
@@ -282,7 +327,7 @@ class DoorHandler(RoomHandler):
         self.redirect(PAGE if door == "page" else WAIT)
 
 
-class SignOutHandler(LogoutHandler):  # type: ignore[misc]  # jupyterhub has no types
+class SignOutHandler(_Gate, LogoutHandler):  # type: ignore[misc]  # jupyterhub has no types
     """Signing out by a form: a link on somebody's page signs nobody out."""
 
     async def get(self) -> None:
@@ -291,6 +336,8 @@ class SignOutHandler(LogoutHandler):  # type: ignore[misc]  # jupyterhub has no 
 
     async def post(self) -> None:
         """Forget this device."""
+        if self.current_user:
+            self.close_gate(self.current_user)
         await self.default_handle_logout()
         self.redirect(JOIN)
 
@@ -304,6 +351,7 @@ class ForgetHandler(RoomHandler):
         one = self.required_attendee()
         if self.get_body_argument("forget", "") != "yes":
             raise web.HTTPError(400)
+        self.close_gate(self.current_user)
         await self.room.forget(one.number)
         self._jupyterhub_user = None
         self.clear_login_cookie()

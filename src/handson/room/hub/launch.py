@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from handson.errors import HandsonError
 from handson.lab.places import cache_dir
 from handson.lessons.jupyterlab import LAB_SETTINGS
+from handson.room.hub.codes import gate_key
 from handson.room.hub.config import files_command, hub_command, part_environment, proxy_command, server_config
 from handson.room.hub.settings import Identity, RoomSettings
 from handson.room.hub.state import Places, Secrets, make_places, room_secrets, write_private
@@ -90,7 +91,7 @@ def parts(settings: RoomSettings, places: Places, secrets: Secrets, environment:
     proxy = Part(
         "proxy",
         proxy_command(settings, places),
-        seen | {"CONFIGPROXY_AUTH_TOKEN": secrets.proxy},
+        seen | {"CONFIGPROXY_AUTH_TOKEN": secrets.proxy, "SEAT_GATE_KEY": gate_key(secrets.seats)},
         places.logs / "proxy.log",
         sockets=[(_reachable(settings), settings.port), places.proxy_socket],
         **_as(settings.proxy_identity, settings.group, umask=0o007),

@@ -55,15 +55,17 @@ class Ration:
 class Guesses:
     """Wrong codes, by the device that sent them and all together; a right one costs nothing.
 
-    A device has 20 wrong ones, then one every 10 seconds. All devices have 300, then one a second; when those are used
-    up, only devices without a wrong one of their own are still heard. At one a second, a class code of 1.5e8 has
-    one chance in 41,000 to be found in an hour.
+    A device has 60 wrong ones, then one every 2 seconds: behind one address there may be a class that mistypes. All
+    devices have 300, then one a second; when those are used up, only devices without a wrong one of their own are still
+    heard. At one a second, a class code of 1.5e8 has one chance in 41,000 to be found in an hour. Somebody who goes on
+    guessing from behind the class's own address keeps others from typing the code; codes that cannot be guessed (that
+    of the QR code, come-back codes) are heard all the same, before anybody is told to wait.
     """
 
     EVERYBODY = "*"
 
-    def __init__(self, clock: Clock = time.monotonic) -> None:
-        self._each = Ration(20, 10.0, clock=clock)
+    def __init__(self, at_once: int = 60, seconds: float = 2.0, *, clock: Clock = time.monotonic) -> None:
+        self._each = Ration(at_once, seconds, clock=clock)
         self._all = Ration(300, 1.0, clock=clock)
 
     def wait(self, address: str) -> float:

@@ -6,19 +6,18 @@ import json
 import sqlite3
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any, Protocol
 
-import psutil
-
 from handson.assets import index_for
+from handson.errors import HandsonError
 from handson.lab.places import cache_dir
 from handson.lessons.catalog import Catalog, read_catalog
 from handson.lessons.source import Lesson
 from handson.lessons.workspace import notebook_path, notebooks
 from handson.room.hub import codes
 from handson.room.hub.limits import Guesses, Ration
+from handson.room.hub.load import Meter, disk_of
 from handson.room.hub.names import clean_name
 from handson.room.hub.progress import Attendance, Progress
 from handson.room.hub.queue import SeatQueue
@@ -27,22 +26,11 @@ from handson.room.hub.settings import RoomSettings
 from handson.room.hub.state import Places, Secrets
 from handson.room.hub.store import Attendee, Door, Event, Message, Store
 from handson.room.hub.streams import Bell
-from handson.room.space import Disk, state_of
+from handson.room.space import state_of
+from handson.room.use import SeatUse
 from handson.workshop import read_workshop
 
 LONGEST_MESSAGE = 500
-
-
-@dataclass(frozen=True)
-class Load:
-    """How the host is, as shares of 1 and in bytes."""
-
-    cpu: float
-    memory_used: int
-    memory_total: int
-    disk_free: int
-    disk_low: bool
-    """Whether the presenter should be told."""
 
 
 class Seats(Protocol):
@@ -57,6 +45,9 @@ class Seats(Protocol):
     async def forget(self, number: int) -> None:
         """End the seat and remove its files and its user; raises where something of it stays."""
 
+    async def use(self) -> dict[int, SeatUse]:
+        """What each seat that runs takes; those of which it cannot be told are left out."""
+
 
 class Room:
     """One room. Lives in the hub's process; nothing here waits for anything but the disk."""
@@ -66,18 +57,18 @@ class Room:
         self.catalog: Catalog = read_catalog(read_workshop(settings.workshop))
         self.store = Store(places.room_database)
         self.attendance = Attendance(self.store.events())
-        self.guesses, self.phrases = Guesses(), Guesses()
+        self.guesses, self.phrases = Guesses(), Guesses(20, 10.0)
         self.joins = Ration(100, 5.0)
         self.reports = Ration(60, 0.5)
         self.bell = Bell()
         self.queue = SeatQueue(seats.start, settings.starts_at_once, self.bell.ring)
         self._seats = seats
+        self.meter = Meter(settings.state, seats.use)
         self._given: bytes | None = None
         self._messages = self.store.messages(1000)
         agendas = self.catalog.workshop.agendas
         self.minutes = settings.agenda if settings.agenda is not None else min(agendas)
         self.agenda: tuple[Lesson, ...] = self.catalog.select(agendas[self.minutes].lessons)
-        psutil.cpu_percent()
 
     # Joining
 
@@ -104,9 +95,23 @@ class Room:
         self.attendance.forget(number)
         self.bell.ring()
 
+    async def remove(self, number: int) -> None:
+        """The presenter removes somebody; raises HandsonError where nobody has that number, else as `forget`."""
+        if self.store.attendee(number) is None:
+            raise HandsonError(f"Nobody here has the number {number}.", "They may have left already.")
+        await self.forget(number)
+
     def is_class_code(self, typed: str) -> bool:
         """Whether that is the class code."""
         return codes.same_code(self.secrets.class_code, typed)
+
+    def is_scanned(self, given: str) -> bool:
+        """Whether that is what the QR code carries."""
+        return codes.same_code(codes.scan_code(self.secrets.seats, self.secrets.class_code), given)
+
+    def scanned_address(self) -> str:
+        """The join page's address as the QR code has it; browsers send nothing of what is behind #."""
+        return scanned_address(self.settings, self.secrets)
 
     def seats_left(self) -> int:
         """Seats that nobody has taken."""
@@ -278,7 +283,7 @@ class Room:
             "lessons": [{"name": one.name, "title": one.contract.title} for one in self.catalog.lessons],
             "attendees": [self._row(one, exercises) for one in self.store.attendees()],
             "messages": [asdict(message) for message in self._messages[-8:]],
-            "load": asdict(self.load()),
+            "load": asdict(self.meter.load),
         }
 
     def _row(self, one: Attendee, exercises: dict[str, int]) -> dict[str, Any]:
@@ -297,21 +302,14 @@ class Room:
             "stuck_since": progress.stuck_since,
             "stuck_on": progress.stuck_on,
             "hand_since": progress.hand_since,
+            "use": asdict(use) if (use := self.meter.seats.get(one.number)) else None,
         }
-
-    def load(self) -> Load:
-        """How the host is now; the processor since the last look."""
-        memory = psutil.virtual_memory()
-        used, free = memory.total - memory.available, self._disk_free()
-        return Load(psutil.cpu_percent() / 100, used, memory.total, free, state_of(free) != "fine")
 
     def disk_is_full(self) -> bool:
         """Whether nobody else should come in: what they need to be known by would not be kept."""
-        return state_of(self._disk_free()) == "full"
-
-    def _disk_free(self) -> int:
-        return Disk.of(_existing(self.settings.state)).free
+        return state_of(disk_of(self.settings.state).free) == "full"
 
 
-def _existing(path: Path) -> Path:
-    return next(folder for folder in (path, *path.parents) if folder.exists())
+def scanned_address(settings: RoomSettings, secrets: Secrets) -> str:
+    """The join page's address with class code and scan code behind #."""
+    return f"{settings.address}hub/join#{secrets.class_code}-{codes.scan_code(secrets.seats, secrets.class_code)}"

@@ -10,7 +10,8 @@ from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.utils import maybe_future
 from tornado.httputil import HTTPConnection, HTTPServerRequest
 
-from handson.room.hub.store import user_of
+from handson.room.hub.store import number_of_user, user_of
+from handson.room.use import SeatUse
 
 _STOP_PATIENCE = 60.0
 """Seconds that a seat may take to end."""
@@ -74,6 +75,16 @@ class HubSeats:
                 raise TimeoutError(f"{user_of(number)} did not stop")
         await maybe_future(spawner.delete_forever())  # JupyterHub's delete_spawners() would only log that it failed
         self._app.users.delete(user)
+
+    async def use(self) -> dict[int, SeatUse]:
+        """What each running seat takes, where the class of their spawners can tell."""
+        running = {}
+        for user in self._app.users.values():
+            number = number_of_user(user.name)
+            if number is not None and user.spawner.ready:
+                running[number] = user.spawner
+        told = getattr(self._app.spawner_class, "use", None)
+        return await told(running) if told and running else {}
 
     def ready(self, number: int) -> bool:
         """Whether the hub holds that seat's server for running."""

@@ -21,6 +21,8 @@ BIGGEST = 10_000
 class _Service(RoomHandler):
     """By cookie: every request carries the XSRF token of a page of ours, those that only read as well."""
 
+    for_scripts = True
+
     async def prepare(self) -> None:
         await super().prepare()
         if self.request.method in self._xsrf_safe_methods and not getattr(self, "_token_authenticated", False):
@@ -63,7 +65,11 @@ class StreamHandler(_Service):
         try:
             async for changed in self.room.bell.heard():
                 one = self.room.store.attendee(number)
-                now = json.dumps(self.room.for_attendee(one)) if one and changed else before
+                if one is None:
+                    self.write(as_event("{}", "gone"))
+                    await self.flush()
+                    return
+                now = json.dumps(self.room.for_attendee(one)) if changed else before
                 self.write(as_event(now) if now != before else ": still here\n\n")
                 await self.flush()
                 before = now

@@ -264,6 +264,7 @@ class Keeper:
         free = os.statvfs(self.settings.state)
         return {
             "seats": seats,
+            "limits": {"memory": self.seats.limits.memory, "disk": self.seats.limits.disk},
             "cgroups": groups.version,
             "not_limited": self.seats.not_limited,
             "host_disk_free": free.f_bavail * free.f_frsize,
