@@ -107,10 +107,11 @@ def host_class(
 
 
 def _shown() -> list[Path]:
-    """What lessons in seats read beside their environment: fetched assets."""
+    """What seats read beside their environment: fetched assets, and what is taken home to run the work."""
     from handson.lab.places import cache_dir
+    from handson.room.takehome import of_workshop
 
-    return [cache_dir()]
+    return [cache_dir(), *of_workshop()]
 
 
 def default_state() -> Path:

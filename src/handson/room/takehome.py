@@ -44,11 +44,11 @@ def packed(folder: Path, with_workshop: bool, workshop: Path = _OURS) -> IO[byte
 
     with_workshop: with start.py, the lessons and handson itself, where `workshop` is a checkout that has them.
     """
-    runs = with_workshop and (workshop / "start.py").is_file()
+    ours = of_workshop(workshop) if with_workshop else []
     file = tempfile.TemporaryFile()  # noqa: SIM115  # it is the caller's
     left_out = []
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3, strict_timestamps=False) as archive:
-        archive.writestr("READ-ME.txt", READ_ME if runs else _WITHOUT)
+        archive.writestr("READ-ME.txt", READ_ME if ours else _WITHOUT)
         size = 0
         for path in _files(folder):
             name = f"{WORK}/{path.relative_to(folder).as_posix()}"
@@ -62,11 +62,18 @@ def packed(folder: Path, with_workshop: bool, workshop: Path = _OURS) -> IO[byte
                 left_out.append(f"{name}: {error}")
         if left_out:
             archive.writestr("LEFT-OUT.txt", "\n".join(left_out) + "\n")
-        if runs:
-            for path in _of_workshop(workshop):
-                archive.write(path, path.relative_to(workshop).as_posix())
+        for path in ours:
+            for file_of_it in _files(path) if path.is_dir() else [path]:
+                archive.write(file_of_it, file_of_it.relative_to(workshop).as_posix())
     file.seek(0)
     return file
+
+
+def of_workshop(workshop: Path = _OURS) -> list[Path]:
+    """The files and folders that `packed` takes of a checkout; empty where this is none."""
+    if not (workshop / "start.py").is_file():
+        return []
+    return [workshop / name for name in (*_RUNS_IT, *_FOLDERS) if (workshop / name).exists()]
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -76,9 +83,3 @@ def _files(folder: Path) -> Iterator[Path]:
             path = Path(here, name)
             if path.is_file() and not path.is_symlink():
                 yield path
-
-
-def _of_workshop(root: Path) -> Iterator[Path]:
-    yield from (root / name for name in _RUNS_IT if (root / name).is_file())
-    for name in _FOLDERS:
-        yield from _files(root / name)
