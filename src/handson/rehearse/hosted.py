@@ -37,7 +37,8 @@ async def own_room(seats: int, options: Sequence[str]) -> AsyncIterator[RunningR
 
     Raises HandsonError, with what it said, where it does not come up.
     """
-    with tempfile.TemporaryDirectory(prefix="handson-rehearse-", ignore_cleanup_errors=True) as folder:
+    on_disk = "/var/tmp" if Path("/var/tmp").is_dir() else None  # /tmp is memory on many systems
+    with tempfile.TemporaryDirectory(prefix="handson-rehearse-", dir=on_disk, ignore_cleanup_errors=True) as folder:
         state, log = Path(folder) / "room", Path(folder) / "said"
         command = [*_ROOM, *_arguments(state, seats), *options]
         with log.open("wb") as said:

@@ -57,6 +57,7 @@ ACTIONS = {
     "send": {"lesson": "add"},
     "nothing": {},
     "push": {},
+    "new-code": {},
     "clock": {"running": True},
     "lower": {"number": 1},
     "remove": {"number": 1},
@@ -101,6 +102,22 @@ def test_requests_without_a_phrase_are_no_guesses(with_board: Callable[[Use], No
                 assert (await client.post("/api/nothing", headers=headers)).status_code == 401
                 assert (await client.options("/api/nothing", headers=headers)).status_code == 401
         assert (await client.post("/api/nothing", headers=shown(room))).status_code == 204
+
+    with_board(use)
+
+
+def test_after_a_new_class_code_the_old_one_lets_nobody_in_and_who_is_in_comes_back(
+    with_board: Callable[[Use], None],
+) -> None:
+    async def use(client: httpx.AsyncClient, room: Room) -> None:
+        ada, old, qr = room.join("Ada", "seat"), room.secrets.class_code, qr_code(room)
+        mine = room.seat_code(ada.number)
+        assert (await client.post("/api/new-code", headers=shown(room))).status_code == 204
+        assert not room.is_class_code(old)
+        assert room.is_class_code(room.for_board()["code"])
+        assert qr_code(room) != qr
+        assert room.come_back(mine) == ada
+        assert room_secrets(room.places) == room.secrets, "the next start knows it, too"
 
     with_board(use)
 

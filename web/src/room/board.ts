@@ -91,6 +91,10 @@ class View {
     this.takeBack.addEventListener("click", () => void this.act("nothing", {}));
     const push = h("button", { type: "button" }, TEXTS.push);
     push.addEventListener("click", () => void this.act("push", {}, TEXTS.pushed));
+    const newCode = h("button", { type: "button" }, TEXTS.newCode);
+    newCode.addEventListener("click", () => {
+      if (confirm(TEXTS.newCodeAsk)) void this.act("new-code", {}, TEXTS.newCodeMade);
+    });
     const exported = h("button", { type: "button" }, TEXTS.exportAll);
     exported.addEventListener("click", () => void this.save());
     const toWall = h("button", { type: "button", "aria-pressed": "false" }, TEXTS.screen);
@@ -106,7 +110,7 @@ class View {
       h(
         "div", { class: "board-top" },
         h("div", {}, this.facts, this.use, h("div", { class: "row" }, this.clock, this.clockButton)),
-        h("div", { class: "acts" }, say, send, h("div", { class: "row" }, push, exported)),
+        h("div", { class: "acts" }, say, send, h("div", { class: "row" }, push, exported, newCode)),
       ),
       this.told, h("div", { class: "row" }, this.current, this.takeBack), this.spoken, this.table.element,
     );

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from jupyterhub.app import JupyterHub
@@ -67,6 +68,7 @@ def launch(file: Path) -> None:
     settings = read_settings(file)
     places = Places(settings.state)
     os.chdir(places.hub)  # where JupyterHub keeps what it names without a folder
+    tempfile.tempdir = str(places.hub)  # exports are large, and /tmp is memory on many systems
     secrets = room_secrets(places)
     commit_without_waiting()
     app = RoomHub.instance(config=Config(hub_config(settings, secrets, places)))

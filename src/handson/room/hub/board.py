@@ -144,10 +144,13 @@ class _StreamHandler(_ForPresenter):
 
     async def get(self) -> None:
         self.set_header("Content-Type", "text/event-stream")
-        self.write(as_event(json.dumps(qr_code(self.room)), "qr"))
+        shown = ""
         try:
             async for _ in self.room.bell.heard(at_least=0.5, at_most=LOAD_EVERY):
                 await self.room.meter.look()
+                if (code := qr_code(self.room)) != shown:
+                    self.write(as_event(json.dumps(code), "qr"))
+                    shown = code
                 self.write(as_event(json.dumps(self.room.for_board())))
                 await self.flush()
         except StreamClosedError:
@@ -179,6 +182,8 @@ class _ActionHandler(_ForPresenter):
                 room.take_back()
             case "push":
                 room.push_lessons()
+            case "new-code":
+                room.new_class_code()
             case "clock":
                 room.start_clock(self.asked(Clock).running)
             case "lower":
@@ -252,7 +257,7 @@ def board_application(room: Room, export: Export | None = None) -> web.Applicati
             (r"/", _PageHandler, own),
             (r"/static/((?:room\.css|board\.js))", _StaticHandler, {"path": str(Path(room.settings.front_end))}),
             (r"/api/stream", _StreamHandler, own),
-            (r"/api/(say|send|nothing|push|clock|lower|remove)", _ActionHandler, own),
+            (r"/api/(say|send|nothing|push|new-code|clock|lower|remove)", _ActionHandler, own),
             (r"/api/code", _CodeHandler, own),
             (r"/api/export", _ExportHandler, {**own, "export": export}),
         ],

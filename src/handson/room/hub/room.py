@@ -23,7 +23,7 @@ from handson.room.hub.progress import Attendance, Progress
 from handson.room.hub.queue import SeatQueue
 from handson.room.hub.reports import Report
 from handson.room.hub.settings import RoomSettings
-from handson.room.hub.state import Places, Secrets
+from handson.room.hub.state import Places, Secrets, with_new_class_code
 from handson.room.hub.store import Attendee, Door, Event, Message, Store
 from handson.room.hub.streams import Bell
 from handson.room.space import state_of
@@ -220,6 +220,11 @@ class Room:
         self._messages.append(message)
         self.bell.ring()
         return message
+
+    def new_class_code(self) -> None:
+        """Whoever has the old one does not come in with it any more; who is in stays, and comes back by their own."""
+        self.secrets = with_new_class_code(self.places, self.secrets)
+        self.bell.ring()
 
     def start_clock(self, running: bool) -> None:
         """The agenda begins now, or has not begun."""

@@ -15,7 +15,7 @@ import json
 import os
 import secrets
 import shutil
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from handson.errors import HandsonError
@@ -197,6 +197,13 @@ def room_secrets(places: Places) -> Secrets:
             f"The room's secrets in {places.secrets} are not whole ({error or 'other keys'}).",
             "Restore that file, or begin anew with `handson room --forget`: all seats then join again.",
         ) from None
+
+
+def with_new_class_code(places: Places, known: Secrets) -> Secrets:
+    """The same with another class code, kept; come-back codes and log-ins stay as they are."""
+    made = replace(known, class_code=new_class_code())
+    write_private(places.secrets, json.dumps(asdict(made), indent=1))
+    return made
 
 
 def write_private(path: Path, text: str) -> None:
