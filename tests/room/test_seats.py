@@ -173,9 +173,11 @@ def test_the_governor_lowers_who_computes_and_restores_who_rests(tmp_path: Path)
         governor.look([1, 2, 3])
     assert int((shares / "1/cpu.shares").read_text()) == LEAST
     assert int((shares / "2/cpu.shares").read_text()) == WEIGHT
+    assert (governor.computes(1), governor.computes(2)) == (True, False)
     for step in range(20, 80):
         now = step / 2
         governor.look([1, 2])
+        assert not governor.computes(1), "its cell has ended, whatever debt it has"
     assert int((shares / "1/cpu.shares").read_text()) == WEIGHT
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from handson.memory import Memory
 from handson.room.seat.cgroups import Groups
-from handson.room.seat.turnstile import GROWING, TURN, Turnstile
+from handson.room.seat.turnstile import GROWING, SETTLING, TURN, Turnstile
 
 TOTAL = 8_000_000_000
 MUCH, SOME, SHORT, LITTLE = (Memory(TOTAL - free, TOTAL) for free in (5e9, 1.7e9, 1.3e9, 0.6e9))
@@ -27,13 +27,16 @@ class Fake(Turnstile):
     def __init__(self, now: Memory, at_once: int = 2) -> None:
         self.now, self.at, self.signals = now, 0.0, list[tuple[int, signal.Signals]]()
         self.grown: dict[int, int] = {}
+        self.sent = 0
         super().__init__(Groups(0, {}), at_once, lambda: self.now, lambda: self.at)
 
     def _memory(self, number: int) -> int:
         return 100 * number + self.grown.get(number, 0)
 
     def _signal(self, number: int, what: signal.Signals) -> None:
-        self.signals.append((number, what))
+        self.sent += 1
+        if [past for past in self.signals if past[0] == number][-1:] != [(number, what)]:
+            self.signals.append((number, what))
 
 
 def test_with_memory_enough_nobody_waits() -> None:
@@ -83,6 +86,25 @@ def test_one_after_the_other_goes_on_when_there_is_room_again_longest_stopped_fi
     assert sorted(turnstile.stopped) == [1]
     turnstile.look(SEATS, [2, 3, 4])
     assert turnstile.stopped == {}
+
+
+def test_who_was_let_go_on_counts_before_it_has_used_anything() -> None:
+    turnstile = Fake(LITTLE)
+    turnstile.look(SEATS, [1, 2, 3, 4])
+    for turnstile.at in (0.1, 0.2, 0.3):
+        turnstile.look(SEATS, [4])  # 3 has ended its cell; the one let through has no debt yet
+    assert len(turnstile.stopped) == 1
+    turnstile.at = 0.1 + SETTLING
+    turnstile.look(SEATS, [4])  # it did not want to compute any more
+    assert turnstile.stopped == {}
+
+
+def test_what_is_started_in_a_seat_that_waits_waits_too() -> None:
+    turnstile = Fake(LITTLE)
+    turnstile.look(SEATS, [1, 3, 4])
+    before = turnstile.sent
+    turnstile.look(SEATS, [3, 4])
+    assert turnstile.sent == before + 1
 
 
 def test_turns_are_short() -> None:

@@ -218,11 +218,10 @@ class _TakeHome(JupyterHandler):
         name = f"handson-{os.environ.get('JUPYTERHUB_USER', 'seat')}.zip"
         self.set_header("Content-Type", "application/zip")
         self.set_header("Content-Disposition", f'attachment; filename="{name}"')
-        file = await asyncio.get_running_loop().run_in_executor(None, packed, follower.folder, which == "take-home")
+        parts = packed(follower.folder, which == "take-home")
         try:
-            with file:
-                while part := file.read(1 << 18):
-                    self.write(part)
-                    await self.flush()
+            while (part := await asyncio.get_running_loop().run_in_executor(None, next, parts, None)) is not None:
+                self.write(part)
+                await self.flush()
         except StreamClosedError:
             return

@@ -31,6 +31,7 @@ class GiveBack:
         if resident_bytes() - self._before > WORTH_IT:
             give_back()
             self._before = resident_bytes()
+        self._before = min(self._before, resident_bytes())
 
 
 def resident_bytes() -> int:

@@ -94,7 +94,7 @@ class SeatSpawner(Spawner):  # type: ignore[misc]
         """None while the server runs. A keeper that is away is being started again: its seats go on meanwhile."""
         try:
             said = await self._ask({"do": "poll", "seat": self.number})
-        except OSError as error:
+        except (OSError, HandsonError) as error:  # it is away, or ended while it was asked
             self.log.warning("The keeper does not answer (%s); seat %s is taken as running.", error, self.number)
             return None
         return None if said["running"] else 0

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 WORK = "work"
 LIMIT = 500_000_000
 """Bytes of one seat's work; files that do not fit are listed in LEFT-OUT.txt."""
+_PIECE = 1 << 20
 _OURS = Path(__file__).parents[3]
 _RUNS_IT = ("start.py", "workshop.toml", "assets.toml", "requirements.lock", "pyproject.toml", "README.md", "LICENSE")
 _FOLDERS = ("lessons", "src/handson")
@@ -39,15 +38,16 @@ PyTorch.
 """
 
 
-def packed(folder: Path, with_workshop: bool, workshop: Path = _OURS) -> IO[bytes]:
-    """A zip of `folder`, at its beginning; links are left out, and so is what Jupyter keeps for itself.
+def packed(folder: Path, with_workshop: bool, workshop: Path = _OURS) -> Iterator[bytes]:
+    """A zip of `folder`, piece by piece: nothing of it is kept here, neither in memory nor on a disk.
 
-    with_workshop: with start.py, the lessons and handson itself, where `workshop` is a checkout that has them.
+    Links are left out, and so is what Jupyter keeps for itself. with_workshop: with start.py, the lessons and handson
+    itself, where `workshop` is a checkout that has them.
     """
     ours = of_workshop(workshop) if with_workshop else []
-    file = tempfile.TemporaryFile()  # noqa: SIM115  # it is the caller's
-    left_out = []
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3, strict_timestamps=False) as archive:
+    out = _Outgoing()
+    left_out: list[str] = []
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
         archive.writestr("READ-ME.txt", READ_ME if ours else _WITHOUT)
         size = 0
         for path in _files(folder):
@@ -56,17 +56,48 @@ def packed(folder: Path, with_workshop: bool, workshop: Path = _OURS) -> IO[byte
                 size += path.stat().st_size
                 if size > LIMIT:
                     left_out.append(f"{name}: more than {LIMIT:,} bytes together")
-                else:
-                    archive.write(path, name)
+                    continue
+                for _ in _written(archive, path, name):
+                    yield out.taken()
             except (OSError, ValueError) as error:
                 left_out.append(f"{name}: {error}")
         if left_out:
             archive.writestr("LEFT-OUT.txt", "\n".join(left_out) + "\n")
         for path in ours:
-            for file_of_it in _files(path) if path.is_dir() else [path]:
-                archive.write(file_of_it, file_of_it.relative_to(workshop).as_posix())
-    file.seek(0)
-    return file
+            for file in _files(path) if path.is_dir() else [path]:
+                for _ in _written(archive, file, file.relative_to(workshop).as_posix()):
+                    yield out.taken()
+    yield out.taken()
+
+
+class _Outgoing:
+    """A file that is written to and cannot be gone back in, as zipfile wants one; what was written is taken from it."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def write(self, part: bytes) -> int:
+        self._parts.append(bytes(part))
+        return len(part)
+
+    def flush(self) -> None:
+        """There is nothing behind it."""
+
+    close = flush
+
+    def taken(self) -> bytes:
+        found, self._parts = b"".join(self._parts), []
+        return found
+
+
+def _written(archive: zipfile.ZipFile, path: Path, name: str) -> Iterator[None]:
+    """Put a file into `archive`, a piece at each step."""
+    info = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    with path.open("rb") as file, archive.open(info, "w", force_zip64=info.file_size > 1 << 30) as into:
+        while part := file.read(_PIECE):
+            into.write(part)
+            yield
 
 
 def of_workshop(workshop: Path = _OURS) -> list[Path]:

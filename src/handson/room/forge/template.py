@@ -223,10 +223,16 @@ class Template:
         mine, its = pair() if order is None else (None, None)
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = place.fork()
-        if pid == 0:
-            kept = [os.dup(file) for file in (*files, *([asker.fileno()] if asker else ()))]
-            return self._in_child(place, settings, order, kept, its)
+        here = os.getpid()
+        try:
+            pid = place.fork()
+            if pid == 0:
+                kept = [os.dup(file) for file in (*files, *([asker.fileno()] if asker else ()))]
+                return self._in_child(place, settings, order, kept, its)
+        except BaseException:
+            if os.getpid() != here:
+                os._exit(1)  # a child that could not begin must not go on as a template
+            raise
         if its is not None:
             its.close()
         self._children[pid] = _Child(place.name, None, mine, settings)

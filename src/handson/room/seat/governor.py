@@ -18,6 +18,8 @@ HALF_LIFE = 3.0
 """Seconds."""
 FREE = 0.25
 """CPU seconds of debt that cost nothing: a cell of a line, a plot."""
+RESTS = 0.01
+"""The share of a core below which a seat rests; thirty that train on two have seven times that each."""
 LEAST = 10
 """The weight of a seat in deep debt, WEIGHT being that of one without."""
 
@@ -43,6 +45,8 @@ class Governor:
     _seen: dict[int, tuple[float, float]] = field(default_factory=dict)
     """When a seat was looked at, and the CPU seconds it had used by then."""
     debts: dict[int, float] = field(default_factory=dict)
+    rates: dict[int, float] = field(default_factory=dict)
+    """The share of a core that a seat had between the last two looks."""
     _weights: dict[int, int] = field(default_factory=dict)
 
     def look(self, numbers: Iterable[int]) -> None:
@@ -55,13 +59,18 @@ class Governor:
         now, used = self.clock(), self.groups.cpu_seconds(number)
         before, used_before = self._seen.get(number, (now, used))
         self._seen[number] = (now, used)
+        self.rates[number] = max(0.0, used - used_before) / (now - before) if now > before else 0.0
         self.debts[number] = later(self.debts.get(number, 0.0), max(0.0, used - used_before), now - before)
         wanted = weight(self.debts[number])
         if wanted != self._weights.get(number, WEIGHT):
             self.groups.weigh(number, wanted)
             self._weights[number] = wanted
 
+    def computes(self, number: int) -> bool:
+        """Whether a cell has run there for some time and runs still."""
+        return self.debts.get(number, 0.0) > FREE and self.rates.get(number, 0.0) > RESTS
+
     def forget(self, number: int) -> None:
         """The seat has ended."""
-        for known in (self._seen, self.debts, self._weights):
+        for known in (self._seen, self.debts, self.rates, self._weights):
             known.pop(number, None)

@@ -23,7 +23,7 @@ from handson.errors import HandsonError
 from handson.memory import ours
 from handson.room.forge.protocol import LARGEST, Channel, Message, ask, listen
 from handson.room.seat import linux
-from handson.room.seat.governor import FREE, Governor
+from handson.room.seat.governor import Governor
 from handson.room.seat.layout import checked
 from handson.room.seat.seats import Process
 from handson.room.seat.settings import Settings, prepared
@@ -82,7 +82,14 @@ class Keeper:
     def _task(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """A part of the keeper that fails ends all of it: seats go on, and the supervisor starts another."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the keeper fails: %r", error, exc_info=error)
+            os._exit(1)
 
     def _start_template(self, kind: str) -> None:
         layout = self.seats.layout
@@ -276,7 +283,7 @@ class Keeper:
             if "cpu" in self.seats.groups.roots:
                 running = [n for n in self.seats.numbers() if self.seats.process(n, "server") is not None]
                 self.governor.look(running)
-                self.turnstile.look(running, [n for n in running if self.governor.debts.get(n, 0.0) > FREE])
+                self.turnstile.look(running, [n for n in running if self.governor.computes(n)])
 
     async def _fork_ahead(self) -> None:
         """Have the first seats wait for whoever comes, one after the other."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def environment_paths(more: Iterable[Path] = ()) -> tuple[Path, ...]:
     `python -m` was called in: it may be the organiser's home.
     """
     imported = sys.path if sys.flags.safe_path else sys.path[1:]
-    wanted = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).parent.parent, *more}
+    wanted = {Path(sys.prefix), Path(sys.base_prefix), *more}
     wanted |= {Path(entry) for entry in imported if entry} | {Path(handson.__file__).parent.parent}
     wanted |= {Path(sysconfig.get_paths()[key]) for key in ("stdlib", "platstdlib", "purelib", "platlib", "data")}
     wanted |= {Path(sys.executable).resolve().parent.parent}
@@ -93,8 +93,9 @@ def build(view: View, at: Path) -> None:
     _writable(view.layout.run(view.number), at / layout.OWN.relative_to("/"))
     _bind(view.layout.hub_door, at, layout.HUB_DOOR)
     _bind(view.layout.kernels_door, at, layout.KERNELS_DOOR)
-    (at / "var").mkdir(exist_ok=True)  # where the room keeps its state, more of it is shown
-    (at / "var/tmp").symlink_to("/tmp")
+    if not (at / "var/tmp").exists():  # what is shown may lie there: the room of a rehearsal
+        (at / "var").mkdir(exist_ok=True)
+        (at / "var/tmp").symlink_to("/tmp")
     (at / "proc").mkdir()
     linux.mount("proc", at / "proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
     _become_root(at)
@@ -175,8 +176,3 @@ def _devices(at: Path, limits: Limits) -> None:
     options = "newinstance,ptmxmode=0666,mode=620"
     linux.mount("devpts", at / "dev/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, options)
     (at / "dev/ptmx").symlink_to("pts/ptmx")
-
-
-def shown_in(paths: Sequence[Path], path: Path) -> bool:
-    """Whether a seat that is shown `paths` can read `path`."""
-    return any(path.is_relative_to(above) for above in (Path("/usr"), *paths))

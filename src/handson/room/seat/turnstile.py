@@ -29,6 +29,8 @@ GROWING = 20_000_000
 """Bytes that a seat has grown by since the last look: it computes, however short its cell is so far."""
 TURN = 3.0
 """Seconds."""
+SETTLING = 1.0
+"""Seconds for which a seat that was let go on counts as computing, whatever it has used so far."""
 
 log = logging.getLogger("handson.seat.turnstile")
 
@@ -61,7 +63,12 @@ class Turnstile:
             return
         before, self._held = self._held, {number: self._memory(number) for number in seats}
         growing = {number for number, held in self._held.items() if held - before.get(number, held) > GROWING}
-        running = sorted((set(computing) | growing) - set(self.stopped), key=self._held.__getitem__, reverse=True)
+        now = self.clock()
+        settling = {number for number, began in self._began.items() if now - began < SETTLING and number in self._held}
+        for number in self.stopped:
+            self._signal(number, signal.SIGSTOP)  # what has been started there since
+        known = (set(computing) | growing | settling) - set(self.stopped)
+        running = sorted(known, key=self._held.__getitem__, reverse=True)
         if free < kept and len(running) > self.at_once:
             for number in running[self.at_once :]:  # who holds most gives back most, and soonest
                 self._stop(number)
