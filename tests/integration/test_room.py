@@ -218,6 +218,29 @@ def test_the_presenter_exports_all_seats_also_those_that_do_not_run(room: Runnin
     assert httpx.get(url, timeout=20).status_code == 401
 
 
+def test_who_leaves_a_seat_for_the_other_door_makes_place_and_their_work_is_exported(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("<!doctype html><html><head></head><body>lessons</body></html>")
+    with running_room(tmp_path / "state", "--seats", "1", "--site", str(site)) as room:
+        ada, bob = room.browser(), room.browser()
+        wait_for_seat(ada, join(ada, room.secrets["class_code"], "Ada"))
+        ada.get("/hub/wait")
+        (room.files(1) / "mine.txt").write_text("mine")
+        page = ada.post("/hub/door", data={"_xsrf": xsrf_of(ada.get("/hub/me")), "door": "page"})
+        assert (page.status_code, page.url.path) == (200, "/hub/page/")
+        assert room.servers() == []
+        wait_for_seat(bob, join(bob, room.secrets["class_code"], "Bob"))
+        url = f"http://127.0.0.1:{room.board_port}/api/export"
+        answer = httpx.get(url, headers={"Authorization": f"Bearer {room.secrets['board']}"}, timeout=120)
+        with zip_of(answer) as exported, zipfile.ZipFile(io.BytesIO(exported.read("seat-1.zip"))) as work:
+            assert work.read("work/mine.txt") == b"mine"
+            assert [one["missing"] for one in json.loads(exported.read("room.json"))] == ["", ""]
+        until(lambda: room.servers() == [room.server(2)], "the end of the seat that was started for its work")
+        me = ada.get("/hub/me")  # somebody else has the seat now
+        assert ada.post("/hub/door", data={"_xsrf": xsrf_of(me), "door": "seat"}).url.path == "/hub/me"
+
+
 def test_a_full_room_says_so_kindly(tmp_path: Path) -> None:
     with running_room(tmp_path / "state", "--seats", "1") as room:
         assert join(room.browser(), room.secrets["class_code"], "Ada").url.path == "/hub/wait"

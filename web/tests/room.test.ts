@@ -1,4 +1,5 @@
 // @vitest-environment jsdom
+import type { ServerResponse } from "node:http";
 import { describe, expect, it, vi } from "vitest";
 import { type Attendee, parsed } from "../src/room/boardline";
 import { memoryFacts } from "../src/room/boardload";
@@ -6,7 +7,7 @@ import { Person } from "../src/room/boardperson";
 import { ordered, Table } from "../src/room/boardtable";
 import { codeWasSeen, drawComeBack } from "../src/room/comeback";
 import { type Device, recommendedDoor } from "../src/room/door";
-import { passOf, refusal } from "../src/room/gate";
+import { passOf, refusal, stopped } from "../src/room/gate";
 import { listen } from "../src/room/live";
 import { drawSaid } from "../src/room/said";
 import { mountStrip } from "../src/room/strip";
@@ -16,13 +17,16 @@ const LAPTOP: Device = { touchOnly: false, memory: undefined, cores: 8, simd: tr
 
 describe("the recommended door", () => {
   it("is the own browser for a laptop, also where it tells nothing of itself", () => {
-    expect(recommendedDoor(LAPTOP)).toBe("page");
-    expect(recommendedDoor({ ...LAPTOP, cores: undefined })).toBe("page");
+    expect(recommendedDoor(LAPTOP, false)).toBe("page");
+    expect(recommendedDoor({ ...LAPTOP, cores: undefined }, false)).toBe("page");
   });
   it.each([
     ["a tablet", { touchOnly: true }], ["a phone", { narrow: true }], ["an old browser", { simd: false }], ["little memory", { memory: 2 }], ["two cores", { cores: 2 }],
   ])("is a seat for %s", (_, more) => {
-    expect(recommendedDoor({ ...LAPTOP, ...more })).toBe("seat");
+    expect(recommendedDoor({ ...LAPTOP, ...more }, false)).toBe("seat");
+  });
+  it("is a seat for all where some lessons run there only", () => {
+    expect(recommendedDoor(LAPTOP, true)).toBe("seat");
   });
 });
 
@@ -39,7 +43,7 @@ describe("events", () => {
 });
 
 const person = (number: number, more: Partial<Attendee> = {}): Attendee => ({
-  number, name: `Person ${number}`, door: "seat", seat: "ready", lesson: "add", lesson_since: 0, seen: 0, passed: 0, exercises: 2, all_passed: 0, stuck_since: null, stuck_on: "", hand_since: null, use: null, ...more,
+  number, name: `Person ${number}`, door: "seat", seat: "ready", lesson: "add", lesson_since: 0, seen: 0, passed: 0, exercises: 2, all_passed: 0, stuck_since: null, stuck_on: "", hand_since: null, use: null, files: more.door !== "page", ...more,
 });
 
 const state = (...attendees: Attendee[]) => ({
@@ -181,6 +185,19 @@ describe("the gate before the seats", () => {
     expect(refusal(KEY, "/user/seat-2", asked({ cookie, accept: "text/html,*/*" }))).toEqual({ status: 302, location: "/hub/user/seat-2/lab?x=1" });
     expect(refusal(KEY, "/user/seat-2", asked({ cookie, accept: "text/html" }, { method: "POST" }))).toEqual({ status: 403 });
     expect(refusal(KEY, "/user/seat-2", asked({ cookie, accept: "*/*" }))).toEqual({ status: 403 });
+  });
+  it.each([undefined, ""])("lets nobody through where the proxy was given no key (%j)", (key) => {
+    for (const cookie of ["", `handson-seat=${passOf("", "seat-2")}`, `handson-seat=${passOf(KEY, "seat-2")}`])
+      expect(refusal(key, "/user/seat-2", asked({ cookie, accept: "text/html" }))).toEqual({ status: 403 });
+    expect(refusal(key, "/", asked({}))).toBeNull();
+  });
+  it("is closed as the proxy calls it, where its environment has no key", () => {
+    vi.stubEnv("SEAT_GATE_KEY", undefined);
+    const said: unknown[] = [];
+    const answer = { writeHead: (status: number) => (said.push(status), answer), end: (text: string) => said.push(text) };
+    expect(stopped("/user/seat-2", "web", asked({}), answer as unknown as ServerResponse)).toBe(true);
+    expect(said).toEqual([403, "This seat is not yours.\n"]);
+    vi.unstubAllEnvs();
   });
   it("stands before seats only", () => {
     for (const prefix of ["/", "/hub/page/files/"]) expect(refusal(KEY, prefix, asked({}))).toBeNull();

@@ -111,3 +111,23 @@ def test_every_change_is_told() -> None:
         assert told == ["starting", "none"]
 
     run(test)
+
+
+def test_a_seat_that_nobody_wants_any_more_is_not_tried_again() -> None:
+    async def test() -> None:
+        host = Host()
+        queue = SeatQueue(host.start, 1)
+        queue.enter(1)
+        await settle()
+        queue.leave(1)
+        host.doors[1].set_exception(RuntimeError("no disk"))
+        await settle()
+        assert (queue.starting, queue.waiting, queue.place(1).state) == ((), (), "none")
+        queue.enter(1)
+        await settle()
+        host.doors[1].set_exception(RuntimeError("no disk"))
+        await settle()
+        assert queue.starting == (1,)  # wanted again, and tried again
+        await queue.stop()
+
+    run(test)

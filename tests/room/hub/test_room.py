@@ -30,6 +30,11 @@ class Seats:
     def ready(self, number: int) -> bool:
         return number in self.answering
 
+    async def stop(self, number: int) -> None:
+        if number in self.stuck:
+            raise TimeoutError
+        self.answering.discard(number)
+
     async def forget(self, number: int) -> None:
         if number in self.stuck:
             raise TimeoutError
@@ -40,10 +45,20 @@ class Seats:
 
 
 @pytest.fixture
-def room(make_settings: Callable[..., RoomSettings], make_workshop: Callable[..., Path]) -> Room:
-    settings = make_settings(workshop=make_workshop(), seats=2)
-    places = make_places(settings.state)
-    return Room(settings, room_secrets(places), places, Seats())
+def make_room(make_settings: Callable[..., RoomSettings], make_workshop: Callable[..., Path]) -> Callable[..., Room]:
+    """A room of two, with these seats."""
+
+    def make(seats: Seats) -> Room:
+        settings = make_settings(workshop=make_workshop(), seats=2)
+        places = make_places(settings.state)
+        return Room(settings, room_secrets(places), places, seats)
+
+    return make
+
+
+@pytest.fixture
+def room(make_room: Callable[..., Room]) -> Room:
+    return make_room(Seats())
 
 
 def again(room: Room) -> Room:
@@ -177,11 +192,46 @@ def test_changing_the_door_frees_the_seat_and_leaves_the_queue(room: Room) -> No
     ada, bob = room.join("Ada", "seat"), room.join("Bob", "seat")
     with pytest.raises(RoomFullError):
         room.join("Cem", "seat")
-    room.change_door(ada.number, "page")
+    asyncio.run(room.change_door(ada, "page"))
     assert room.seats_left() == 1
     assert room.seat_state(room.store.attendee(ada.number) or ada) == {"state": "none"}
     room.join("Cem", "seat")
     assert room.seat_state(bob) == {"state": "stopped"}
+
+
+def test_a_seat_that_is_left_for_the_other_door_runs_no_more(make_room: Callable[..., Room]) -> None:
+    seats = Seats()
+    room = make_room(seats)
+    ada = room.join("Ada", "seat")
+
+    async def test() -> None:
+        await room.started(ada.number)
+        assert seats.answering == {ada.number}
+        await room.change_door(ada, "page")
+        assert seats.answering == set()
+        assert row(room, ada.number)["files"]
+
+    asyncio.run(test())
+
+
+def test_who_has_a_seat_that_does_not_end_has_it_still(make_room: Callable[..., Room]) -> None:
+    seats = Seats()
+    room = make_room(seats)
+    ada = room.join("Ada", "seat")
+    seats.stuck.add(ada.number)
+    with pytest.raises(TimeoutError):
+        asyncio.run(room.change_door(ada, "page"))
+    assert room.store.attendee(ada.number) == ada
+    assert room.seats_left() == 1
+
+
+def test_whether_some_lessons_run_in_seats_only_is_read_off_the_agenda(
+    make_settings: Callable[..., RoomSettings], make_workshop: Callable[..., Path]
+) -> None:
+    for tiers, expected in (("laptop", True), ("laptop, page", False)):
+        settings = make_settings(workshop=make_workshop(("tiers: [laptop]", f"tiers: [{tiers}]")))
+        places = make_places(settings.state)
+        assert Room(settings, room_secrets(places), places, Seats()).has_lessons_for_seats_only() is expected
 
 
 def test_a_seat_goes_from_the_queue_to_ready(room: Room) -> None:

@@ -3,7 +3,7 @@
 export interface Use { memory: number; most: number | null; ended: number }
 export interface Attendee {
   number: number; name: string; door: "seat" | "page"; seat: string; lesson: string; lesson_since: number | null; seen: number | null; passed: number; exercises: number; all_passed: number;
-  stuck_since: number | null; stuck_on: string; hand_since: number | null; use: Use | null;
+  stuck_since: number | null; stuck_on: string; hand_since: number | null; use: Use | null; files: boolean;
 }
 export interface BoardState {
   now: number; title: string; address: string; mdns: string; code: string; seats: { taken: number; all: number }; queue: { waiting: number; starting: number };

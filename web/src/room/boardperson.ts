@@ -36,7 +36,7 @@ export class Person {
       if (typeof answer === "string") this.fail(answer);
       else code.textContent = answer.code;
     });
-    const sit = this.one.door === "seat";
+    const sit = this.one.files; // also of who has left the seat for the other door
     this.content.replaceChildren(
       h("div", {}, show, code, h("p", { class: "help" }, TEXTS.showCodeHelp)),
       ...(sit ? [h("div", {}, this.button(TEXTS.saveWork, () => this.saved()), h("p", { class: "help" }, TEXTS.saveWorkHelp))] : []),
@@ -45,7 +45,7 @@ export class Person {
   }
 
   private askOnceMore(): void {
-    const sit = this.one.door === "seat";
+    const sit = this.one.files; // also of who has left the seat for the other door
     const keep = this.button(TEXTS.keep, () => this.element.close());
     this.content.replaceChildren(
       h("p", { class: "wrong", role: "alert" }, sit ? TEXTS.removeSeat(this.one.name) : TEXTS.removePage(this.one.name)),

@@ -16,8 +16,12 @@ export async function seen(): Promise<Device> {
   };
 }
 
-/** `page` for a laptop that can do it, `seat` for all else: what is not known counts as fine, and a seat is the scarcer thing. */
-export function recommendedDoor(device: Device): "seat" | "page" {
+/**
+ * `page` for a laptop that can do it, `seat` for all else: what is not known counts as fine, and a seat is the scarcer thing. Where the
+ * class has lessons that run in seats only (`seatsOnly`), it is `seat` for all.
+ */
+export function recommendedDoor(device: Device, seatsOnly: boolean): "seat" | "page" {
+  if (seatsOnly) return "seat";
   if (device.touchOnly || device.narrow || !device.simd) return "seat";
   if (device.memory !== undefined && device.memory < 4) return "seat";
   return device.cores !== undefined && device.cores < 4 ? "seat" : "page";

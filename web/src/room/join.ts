@@ -1,4 +1,4 @@
-/** The join page: the class code of the QR code, and a door recommended by what this device is. */
+/** The join page: the class code of the QR code, and a door recommended by what the lessons want and what this device is. */
 import { recommendedDoor, seen } from "./door";
 
 const code = document.querySelector<HTMLInputElement>("#code")!;
@@ -11,10 +11,10 @@ if (brought) {
 }
 
 void seen().then((device) => {
-  const door = recommendedDoor(device);
+  const form = document.querySelector<HTMLElement>("#doors")!;
+  const door = recommendedDoor(device, form.dataset["seatsOnly"] !== undefined);
   const radio = document.querySelector<HTMLInputElement>(`#doors input[value="${door}"]`);
   if (!radio || radio.disabled) return;
-  const form = document.querySelector("#doors")!;
   if (form.querySelectorAll("input:enabled").length < 2) return;
   radio.closest("label")!.querySelector<HTMLElement>(".recommended")!.hidden = false;
   if (document.querySelector("#wrong") === null) radio.checked = true; // else they have chosen already

@@ -33,7 +33,7 @@ class Export:
     async def file(self) -> IO[bytes]:
         """A zip with one zip a seat, and `room.json` that says whose each is; at its beginning."""
         file = tempfile.TemporaryFile()  # noqa: SIM115  # it is the caller's
-        people = [one for one in self._room.store.attendees() if one.door == "seat"]
+        people = self._room.store.with_seat_files()
         told: list[dict[str, Any]] = []
         gate = asyncio.Semaphore(_AT_ONCE)
 
@@ -57,13 +57,23 @@ class Export:
 
     async def work_of(self, number: int) -> IO[bytes]:
         """The zip of one seat, at its beginning; raises HandsonError where nobody has it, or it sends none."""
-        one = self._room.store.attendee(number)
-        if one is None or one.door != "seat":
+        one = next((one for one in self._room.store.with_seat_files() if one.number == number), None)
+        if one is None:
             raise HandsonError(f"Nobody here has seat {number}.", "Its number stands on the board.")
         return await self._work(one)
 
     async def _work(self, one: Attendee) -> IO[bytes]:
-        await self._room.started(one.number)
+        """The work of one seat. Whose attendee has left it runs for this only."""
+        try:
+            await self._room.started(one.number)
+            return await self._fetched(one)
+        finally:
+            try:
+                await self._room.done_with(one.number)
+            except Exception as error:
+                self._app.log.error("%s was started for its work and does not end: %s", one.user, error)
+
+    async def _fetched(self, one: Attendee) -> IO[bytes]:
         user = self._app.users[one.user]
         token = user.new_api_token(note="export", expires_in=int(_PATIENCE) + 60, scopes=["access:servers!user"])
         try:

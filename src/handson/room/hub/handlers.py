@@ -194,6 +194,7 @@ class JoinHandler(RoomHandler):
             left=left,
             seats=seats,
             has_page=self.room.settings.site is not None,
+            seats_only=self.room.has_lessons_for_seats_only(),
         )
 
 
@@ -316,11 +317,11 @@ class DoorHandler(RoomHandler):
 
     @web.authenticated
     async def post(self) -> None:
-        """Change it, and go through."""
+        """Change it, and go through, once a seat that is left runs no more."""
         one = self.required_attendee()
         door: Door = "page" if self.get_body_argument("door") == "page" and self.room.settings.site else "seat"
         try:
-            self.room.change_door(one.number, door)
+            await self.room.change_door(one, door)
         except RoomFullError:
             self.redirect(ME)
             return

@@ -35,18 +35,23 @@ class SeatQueue:
         self._waiting: OrderedDict[int, int] = OrderedDict()  # number → tries so far
         self._starting: dict[int, float] = {}
         self._failed: dict[int, str] = {}
+        self._unwanted: set[int] = set()
+        """Of those that start now: not to be tried again."""
         self._took: deque[float] = deque(maxlen=_REMEMBERED)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def enter(self, number: int) -> None:
         """Ask for a seat to be started; who waits already keeps their place."""
+        self._unwanted.discard(number)
         if number not in self._waiting and number not in self._starting:
             self._failed.pop(number, None)
             self._waiting[number] = 0
             self._next()
 
     def leave(self, number: int) -> None:
-        """Somebody who waits does not want it any more."""
+        """Somebody does not want it any more. A start that has begun goes on, and is not tried again."""
+        if number in self._starting:
+            self._unwanted.add(number)
         if self._waiting.pop(number, None) is not None:
             self._changed()
 
@@ -100,10 +105,13 @@ class SeatQueue:
             await self._start(number)
             self._took.append(time.monotonic() - self._starting[number])
         except Exception as error:
-            if tries + 1 < _TRIES:
+            if number in self._unwanted:
+                pass
+            elif tries + 1 < _TRIES:
                 self._waiting[number] = tries + 1  # at the end: others are not held up by a seat that is broken
             else:
                 self._failed[number] = f"{type(error).__name__}: {error}"
         finally:
             self._starting.pop(number, None)
+            self._unwanted.discard(number)
             self._next()

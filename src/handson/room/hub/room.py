@@ -24,7 +24,7 @@ from handson.room.hub.queue import SeatQueue
 from handson.room.hub.reports import Report
 from handson.room.hub.settings import RoomSettings
 from handson.room.hub.state import Places, Secrets, with_new_class_code
-from handson.room.hub.store import Attendee, Door, Event, Message, Store
+from handson.room.hub.store import LAST_NUMBER, Attendee, Door, Event, Message, Store
 from handson.room.hub.streams import Bell
 from handson.room.space import state_of
 from handson.room.use import SeatUse
@@ -41,6 +41,9 @@ class Seats(Protocol):
 
     def ready(self, number: int) -> bool:
         """Whether it answers."""
+
+    async def stop(self, number: int) -> None:
+        """End a seat's server, if it runs; its files stay. Raises where it does not end."""
 
     async def forget(self, number: int) -> None:
         """End the seat and remove its files and its user; raises where something of it stays."""
@@ -80,12 +83,32 @@ class Room:
         self.bell.ring()
         return one
 
-    def change_door(self, number: int, door: Door) -> None:
-        """Take the other door; raises RoomFullError."""
-        self.store.change_door(number, door, seats=self.settings.seats, attendees=self.settings.attendees)
-        if door == "page":
-            self.queue.leave(number)
-        self.bell.ring()
+    async def change_door(self, one: Attendee, door: Door) -> None:
+        """Take the other door; raises RoomFullError. A seat that is left runs no more, and its files stay.
+
+        Raises, and they have their seat still, where its server does not end.
+        """
+        if one.door == door:
+            return
+        self.store.change_door(one.number, door, seats=self.settings.seats, attendees=self.settings.attendees)
+        try:
+            if door == "page":
+                await self._end_seat(one.number)
+        except BaseException:  # it runs, so it counts, even where somebody came in meanwhile
+            self.store.change_door(one.number, one.door, seats=LAST_NUMBER, attendees=LAST_NUMBER)
+            raise
+        finally:
+            self.bell.ring()
+
+    async def _end_seat(self, number: int) -> None:
+        self.queue.leave(number)
+        await self._seats.stop(number)
+
+    async def done_with(self, number: int) -> None:
+        """A seat was started for something other than its attendee (`started`): it ends, where they left it."""
+        one = self.store.attendee(number)
+        if one is not None and one.door != "seat":
+            await self._end_seat(number)
 
     async def forget(self, number: int) -> None:
         """Remove all that there is of an attendee; raises, and knows them still, where their seat cannot be removed."""
@@ -146,9 +169,9 @@ class Room:
         """The notebook that everybody begins with, as a path in their folder."""
         return notebook_path(self.agenda[0]).as_posix()
 
-    def lesson_names(self) -> set[str]:
-        """All that may be reported on."""
-        return set(self.catalog.by_name)
+    def has_lessons_for_seats_only(self) -> bool:
+        """Whether the agenda has lessons that the lesson page cannot run."""
+        return any("page" not in lesson.contract.tiers for lesson in self.agenda)
 
     def given_lessons(self) -> bytes:
         """What a seat's folder is made of, as JSON: notebooks by path, the index of assets, where these are."""
@@ -269,6 +292,7 @@ class Room:
         """What the presenter sees."""
         now = time.time()
         exercises = {lesson.name: len(lesson.exercises) for lesson in self.catalog.lessons}
+        with_files = {one.number for one in self.store.with_seat_files()}
         return {
             "now": now,
             "title": self.catalog.workshop.title,
@@ -286,7 +310,9 @@ class Room:
                 ],
             },
             "lessons": [{"name": one.name, "title": one.contract.title} for one in self.catalog.lessons],
-            "attendees": [self._row(one, exercises) for one in self.store.attendees()],
+            "attendees": [
+                self._row(one, exercises) | {"files": one.number in with_files} for one in self.store.attendees()
+            ],
             "messages": [asdict(message) for message in self._messages[-8:]],
             "load": asdict(self.meter.load),
         }

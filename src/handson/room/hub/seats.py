@@ -55,8 +55,8 @@ class HubSeats:
         if spawner._spawn_future:
             await spawner._spawn_future
 
-    async def forget(self, number: int) -> None:
-        """End a seat's server, let its spawner remove what the seat kept (`delete_forever`), and remove its user."""
+    async def stop(self, number: int) -> None:
+        """End a seat's server, if it runs or starts; raises TimeoutError where it does not end."""
         handler = self._as_handler()
         user = handler.find_user(user_of(number))
         if user is None:
@@ -73,7 +73,14 @@ class HubSeats:
                 await asyncio.sleep(0.1)
             if user.running or spawner.pending:
                 raise TimeoutError(f"{user_of(number)} did not stop")
-        await maybe_future(spawner.delete_forever())  # JupyterHub's delete_spawners() would only log that it failed
+
+    async def forget(self, number: int) -> None:
+        """End a seat's server, let its spawner remove what the seat kept (`delete_forever`), and remove its user."""
+        user = self._as_handler().find_user(user_of(number))
+        if user is None:
+            return
+        await self.stop(number)
+        await maybe_future(user.spawner.delete_forever())  # JupyterHub's delete_spawners() would only log a failure
         self._app.users.delete(user)
 
     async def use(self) -> dict[int, SeatUse]:

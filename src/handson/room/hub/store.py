@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS message (
     id INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, content TEXT NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, content TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS left_seat (number INTEGER PRIMARY KEY) STRICT;
 """
 MOST_EVENTS = 200_000
 """Of a room; more are not kept. A class of 100 for three hours makes some 20,000."""
@@ -155,14 +156,18 @@ class Store:
             connection.execute("INSERT OR REPLACE INTO fact VALUES ('last', ?)", (json.dumps(last),))
             connection.execute("DELETE FROM attendee WHERE number = ?", (number,))
             connection.execute("DELETE FROM event WHERE number = ?", (number,))
+            connection.execute("DELETE FROM left_seat WHERE number = ?", (number,))
         self._events = self._one("SELECT count(*) FROM event")
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def change_door(self, number: int, door: Door, *, seats: int, attendees: int) -> None:
         """Take the other door; raises RoomFullError where no seat is left."""
         with self._change() as connection:
-            if self._one("SELECT door FROM attendee WHERE number = ?", number) != door:
+            before = self._one("SELECT door FROM attendee WHERE number = ?", number)
+            if before != door:
                 self._refuse_where_full(door, seats, attendees, joining=False)
+            if (before, door) == ("seat", "page"):  # the seat's files stay
+                connection.execute("INSERT OR IGNORE INTO left_seat VALUES (?)", (number,))
             connection.execute("UPDATE attendee SET door = ? WHERE number = ?", (door, number))
 
     def _refuse_where_full(self, door: Door, seats: int, attendees: int, *, joining: bool) -> None:
@@ -187,6 +192,11 @@ class Store:
             Attendee(*row)
             for row in self._connection.execute("SELECT number, name, door, joined FROM attendee ORDER BY number")
         ]
+
+    def with_seat_files(self) -> list[Attendee]:
+        """Who has a seat, or has left one for the other door: the files of both are here. In the order of joining."""
+        left = {number for (number,) in self._connection.execute("SELECT number FROM left_seat")}
+        return [one for one in self.attendees() if one.door == "seat" or one.number in left]
 
     def add_event(self, event: Event) -> None:
         """Keep what happened, as long as there is room for it."""
