@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from attendee import Attendee, Guest
+from attendee import GATE_KEY, Attendee, Guest
 
 from handson.kit.frontend import front_end
 from handson.room.hub.node import node
@@ -103,7 +103,9 @@ class Stock(Host):
     def start(self, seats: int) -> None:  # noqa: ARG002 (nothing is started ahead there)
         """Start the hub, and wait for its log-in page."""
         proxy = self.folder / "proxy"
-        proxy.write_text(f'#!/bin/sh\nexec {node()} {front_end() / "room" / "proxy.mjs"} "$@"\n')
+        proxy.write_text(
+            f'#!/bin/sh\nSEAT_GATE_KEY={GATE_KEY} exec {node()} {front_end() / "room" / "proxy.mjs"} "$@"\n'
+        )
         proxy.chmod(0o755)
         text = STOCK.format(port=self.port, folder=self.folder, proxy=str(proxy))
         (self.folder / "config.py").write_text(text)

@@ -25,7 +25,7 @@ from tests.room.keeping import Keeping, needs_seats
 needs_seats()
 pytest.importorskip("aiohttp", reason="aiohttp comes with JupyterHub: pip install 'handson[room]'")
 sys.path.insert(0, str(ROOT / "bench" / "room"))
-from attendee import Attendee  # noqa: E402
+from attendee import GATE_KEY, Attendee  # noqa: E402
 
 pytestmark = pytest.mark.integration
 PORT = 8941
@@ -61,7 +61,9 @@ class Hub:
         self.folder = self.room.state / "hub"
         self.folder.mkdir()
         proxy = self.folder / "proxy"  # the one that comes with handson
-        proxy.write_text(f'#!/bin/sh\nexec {node()} {front_end() / "room" / "proxy.mjs"} "$@"\n')
+        proxy.write_text(
+            f'#!/bin/sh\nSEAT_GATE_KEY={GATE_KEY} exec {node()} {front_end() / "room" / "proxy.mjs"} "$@"\n'
+        )
         proxy.chmod(0o755)
         text = CONFIG.format(port=PORT, folder=self.folder, proxy=str(proxy), state=self.room.state)
         (self.folder / "config.py").write_text(text)

@@ -25,19 +25,23 @@ function shows(cookies: string | undefined, pass: string): boolean {
   });
 }
 
-/** Why a request that goes to `prefix` is not let through, or null where it is. A page is led to the hub, which knows who asks. */
-export function refusal(key: string, prefix: string, asked: Asked): Refusal | null {
+/**
+ * Why a request that goes to `prefix` is not let through, or null where it is. A page is led to the hub, which knows who asks. Without a
+ * key there is no pass, and nobody is let through to any seat.
+ */
+export function refusal(key: string | undefined, prefix: string, asked: Asked): Refusal | null {
   if (asked.headers["service-worker"] !== undefined) return { status: 403 };
   const user = /^\/user\/([^/]+)\/?$/.exec(prefix)?.[1];
-  if (user === undefined || shows(asked.headers.cookie, passOf(key, user))) return null;
+  if (user === undefined) return null;
+  if (!key) return { status: 403 };
+  if (shows(asked.headers.cookie, passOf(key, user))) return null;
   const page = asked.method === "GET" && (asked.headers.accept ?? "").includes("text/html");
   return page ? { status: 302, location: `/hub${asked.url ?? ""}` } : { status: 403 };
 }
 
 /** Refuse what is to be refused; whether it was. `to` is an answer, or the socket of a WebSocket to be. */
 export function stopped(prefix: string, kind: string, asked: Asked, to: ServerResponse | Socket): boolean {
-  const key = process.env["SEAT_GATE_KEY"];
-  const no = key ? refusal(key, prefix, asked) : null;
+  const no = refusal(process.env["SEAT_GATE_KEY"], prefix, asked);
   if (no === null) return false;
   if (kind === "web") {
     const headers = { "Cache-Control": "no-store", "Content-Type": "text/plain", "X-Content-Type-Options": "nosniff" };
