@@ -22,7 +22,9 @@ GB = 1_000_000_000
         (LOW + 1, "low", "low"),
         (LOW * 2, "low", "fine"),
         (FULL - 1, "fine", "full"),
-        (FULL, "full", "low"),
+        (FULL, "fine", "low"),
+        (FULL + 1, "full", "full"),
+        (FULL * 2, "full", "low"),
     ],
 )
 def test_the_hosts_disk_is_low_before_it_is_full(free: int, before: State, state: State) -> None:
@@ -53,4 +55,29 @@ def test_the_terminal_hears_each_change_once(tmp_path: Path, monkeypatch: pytest
         f"the disk of {tmp_path} is full (0.0 GB left): free some space. "
         "Until then, nobody can join, and what the board shows is not kept",
         f"the disk of {tmp_path} has 9.0 GB free again",
+    ]
+
+
+def test_a_disk_that_cannot_be_looked_at_is_told_once_and_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Disk | OSError] = [OSError(5, "Input/output error")] * 2 + [
+        Disk(GB, 10 * GB),
+        OSError(2, "No such file"),
+    ]
+    said: list[str] = []
+
+    def look(_: Path) -> Disk:
+        found = looks.pop(0)  # IndexError at their end
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    monkeypatch.setattr(space.Disk, "of", look)
+    with pytest.raises(IndexError):
+        asyncio.run(space.watch(tmp_path, said.append, every=0))
+    assert [line.split(": ", 1)[1] for line in said] == [
+        "Input/output error. It is looked again",
+        "free some space. Once it is full, nobody can join, and what the board shows is not kept",
+        "No such file. It is looked again",
     ]

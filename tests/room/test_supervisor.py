@@ -22,9 +22,9 @@ from pathlib import Path
 place = sys.argv[1]
 server = socket.socket(socket.AF_UNIX)
 server.bind(place)
-server.listen()
 Path(place + ".pid").write_text(str(os.getpid()))
 {more}
+server.listen()
 while True:
     server.accept()[0].close()
 """
@@ -169,3 +169,50 @@ def test_what_is_done_beside_the_parts_ends_with_them(make_part: Callable[..., P
 
     run_until_told(Supervisor([make_part()]), lambda: done.append("ready"), beside)
     assert done == ["ready", "begun", "ended"]
+
+
+def test_a_part_that_cannot_be_started_is_tried_less_and_less_often(
+    make_part: Callable[..., Part], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    start = asyncio.create_subprocess_exec
+
+    async def no_more(*_: object, **__: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    async def test() -> None:
+        supervisor = Supervisor([make_part()], told.append)
+        await supervisor.start()
+        supervisor._running["part"].started -= 1000
+        pid = supervisor.pid("part")
+        assert pid
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", no_more)
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: len(told) == 9, "four tries and what comes next")
+        assert supervisor.pid("part") is None
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+        await until(lambda: told[-1] == "part is back", "the part")
+        await supervisor.stop()
+
+    asyncio.run(test())
+    assert told[0] == "part ended (exit status -9); it is started anew in 0.1 s"
+    assert told[1] == "part did not come back: [Errno 11] Resource temporarily unavailable"
+    pauses = [float(line.split()[-2]) for line in told[:9:2]]
+    assert pauses == [0.1, 0.1, 0.2, 0.4, 0.8]
+    assert told[2].startswith("part was not started; ")
+
+
+def test_the_parts_end_where_what_is_said_of_them_fails(make_part: Callable[..., Part], tmp_path: Path) -> None:
+    more = """
+        def end(*_):
+            Path(place + ".ended").touch()
+            sys.exit()
+        signal.signal(signal.SIGTERM, end)
+    """
+
+    def ready() -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        run_until_told(Supervisor([make_part(more=more)]), ready)
+    assert (tmp_path / "part.ended").exists()

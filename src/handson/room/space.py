@@ -43,8 +43,8 @@ class Disk:
 
 
 def state_of(free: int, before: State = "fine") -> State:
-    """How it stands with the host's disk; fine again only when some more is free, lest it is said over and over."""
-    if free < FULL:
+    """How it stands with the host's disk; better again only when some more is free, lest it is said over and over."""
+    if free < (FULL * 1.1 if before == "full" else FULL):
         return "full"
     return "low" if free < (LOW if before == "fine" else LOW * 1.1) else "fine"
 
@@ -60,12 +60,19 @@ def said_of(state: State, folder: Path, free: int) -> str:
 
 
 async def watch(folder: Path, say: Say, every: float = LOOK_EVERY) -> None:
-    """Say when the disk of `folder` becomes nearly full, full, and has space again; for ever."""
+    """Say when the disk of `folder` becomes nearly full, full, and has space again; and when it cannot be looked at."""
     before: State = "fine"
+    unseen = False
     while True:
-        free = Disk.of(folder).free
-        now = state_of(free, before)
-        if now != before:
-            say(said_of(now, folder, free))
-        before = now
+        try:
+            free = Disk.of(folder).free
+        except OSError as error:
+            if not unseen:
+                say(f"how much space {folder} has left cannot be seen: {error.strerror or error}. It is looked again")
+            unseen = True
+        else:
+            now = state_of(free, before)
+            if now != before:
+                say(said_of(now, folder, free))
+            before, unseen = now, False
         await asyncio.sleep(every)

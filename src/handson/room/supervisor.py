@@ -107,6 +107,7 @@ class Supervisor:
 
     async def _start(self, one: _Running) -> None:
         part = one.part
+        one.process, one.started = None, time.monotonic()  # so that one that cannot be started is not tried without end
         for place in part.sockets:
             if isinstance(place, Path):
                 place.unlink(missing_ok=True)  # of an earlier one that was killed
@@ -128,7 +129,6 @@ class Supervisor:
                 umask=part.umask,
                 **_user(part),
             )
-        one.started = time.monotonic()
         await self._ready(one)
 
     async def _ready(self, one: _Running) -> None:
@@ -151,13 +151,13 @@ class Supervisor:
 
     async def _keep(self, one: _Running) -> None:
         while True:
-            assert one.process is not None
-            status = await one.process.wait()
+            status = await one.process.wait() if one.process else None
             if one.ended:
                 return
             one.deaths = one.deaths + 1 if time.monotonic() - one.started < _LASTING else 0
             pause = min(0.05 * 2**one.deaths, _LONGEST_PAUSE)
-            self._say(f"{one.part.name} ended (exit status {status}); it is started anew in {pause:.1f} s")
+            how = "was not started" if status is None else f"ended (exit status {status})"
+            self._say(f"{one.part.name} {how}; it is started anew in {pause:.1f} s")
             await asyncio.sleep(pause)
             try:
                 await self._start(one)
@@ -166,7 +166,7 @@ class Supervisor:
                 self._say(f"{one.part.name} is back")
             except Exception as error:
                 self._say(f"{one.part.name} did not come back: {error}")
-                if one.process.returncode is None:
+                if one.process and one.process.returncode is None:
                     with contextlib.suppress(ProcessLookupError):
                         one.process.kill()
 
@@ -246,16 +246,18 @@ async def _run(
         with contextlib.suppress(asyncio.CancelledError):
             await starting
         return
+    meanwhile: asyncio.Task[None] | None = None
     try:
         starting.result()
         if not told.is_set():
             ready()
         meanwhile = asyncio.create_task(beside())
         await told.wait()
-        meanwhile.cancel()
-        await supervisor.stop()
     finally:
         interrupted.cancel()
+        if meanwhile:
+            meanwhile.cancel()
+        await supervisor.stop()
 
 
 def refuse_other_systems() -> None:

@@ -24,6 +24,9 @@ from handson.room.hub.state import Places, Secrets, make_places, room_secrets, w
 from handson.room.space import watch
 from handson.room.supervisor import Part, Say, Supervisor, run_until_told
 
+POST_PATIENCE = 10.0
+"""Seconds that the hub has to answer: whoever asks does not keep an eye on the proxy meanwhile."""
+
 
 def hold(
     settings: RoomSettings,
@@ -120,16 +123,20 @@ def parts(settings: RoomSettings, places: Places, secrets: Secrets, environment:
 
 
 async def post(place: Path, path: str, token: str) -> int:
-    """POST to an HTTP API behind a UNIX socket; the status of its answer. Raises OSError where nobody answers."""
-    reader, writer = await asyncio.open_unix_connection(str(place))
-    try:
-        lines = (f"POST {path} HTTP/1.1", "Host: hub", f"Authorization: token {token}", "Content-Length: 0")
-        writer.write("\r\n".join((*lines, "Connection: close", "", "")).encode())
-        await writer.drain()
-        status = (await reader.readline()).split()
-        await reader.read()
-    finally:
-        writer.close()
+    """POST to an HTTP API behind a UNIX socket; the status of its answer.
+
+    Raises OSError where nobody answers: TimeoutError after POST_PATIENCE.
+    """
+    async with asyncio.timeout(POST_PATIENCE):
+        reader, writer = await asyncio.open_unix_connection(str(place))
+        try:
+            lines = (f"POST {path} HTTP/1.1", "Host: hub", f"Authorization: token {token}", "Content-Length: 0")
+            writer.write("\r\n".join((*lines, "Connection: close", "", "")).encode())
+            await writer.drain()
+            status = (await reader.readline()).split()
+            await reader.read()
+        finally:
+            writer.close()
     return int(status[1]) if len(status) > 1 else 0
 
 
