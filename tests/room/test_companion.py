@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,27 @@ def test_the_strip_hears_that_the_seats_disk_is_nearly_full(
 ) -> None:
     monkeypatch.setattr(Disk, "of", lambda _: Disk(free, 1_000_000_000))
     assert json.loads(companion.disk_of(tmp_path)) == said
+
+
+def test_a_server_that_begins_removes_what_one_that_was_killed_had_half_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(_: companion.Follower) -> None:
+        pass
+
+    def no_hub(_: str) -> bytes:
+        raise OSError
+
+    monkeypatch.setenv(companion.ROOM, "1")
+    monkeypatch.setenv("JUPYTERHUB_API_URL", "http://127.0.0.1:9/hub/api")
+    monkeypatch.setattr(companion, "hub_get", no_hub)
+    monkeypatch.setattr(companion.Follower, "follow", nothing)
+    half, whole = tmp_path / ".mine.ipynb.0123abcd.saving", tmp_path / "mine.ipynb"
+    half.write_text("half")
+    whole.write_text("whole")
+
+    async def test() -> None:
+        companion.Follower(tmp_path, logging.getLogger("test")).begin()
+
+    asyncio.run(test())
+    assert list(tmp_path.iterdir()) == [whole]

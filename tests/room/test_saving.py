@@ -94,8 +94,8 @@ def test_file_and_name_are_on_the_disk_before_it_is_said_that_they_are(
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        (errno.ENOSPC, saving.FULL),
-        (errno.EDQUOT, saving.FULL),
+        (errno.ENOSPC, saving.NO_SPACE),
+        (errno.EDQUOT, saving.NO_SPACE),
         (errno.EROFS, saving.BROKEN),
         (errno.EIO, saving.BROKEN),
     ],
@@ -128,3 +128,35 @@ def test_a_signature_that_cannot_be_kept_holds_up_no_save(tmp_path: Path, monkey
     monkeypatch.setattr(contents.notary, "sign", full)
     asyncio.run(contents.save(notebook("kept"), "mine.ipynb"))
     assert "kept" in (tmp_path / "mine.ipynb").read_text()
+
+
+@pytest.mark.parametrize("letter", ["x", "ä", "漢", "🐈"])
+def test_a_name_as_long_as_names_may_be_is_saved(tmp_path: Path, letter: str) -> None:
+    most = 255 - len(".ipynb")
+    name = letter * (most // len(letter.encode())) + ".ipynb"
+    contents = Contents(root_dir=str(tmp_path), delete_to_trash=False)
+    for text in ("first", "second"):
+        asyncio.run(contents.save(notebook(text), name))
+    other = name[:-7] + "y.ipynb"  # of the same beginning
+    asyncio.run(contents.save(notebook("other"), other))
+    asyncio.run(contents.delete(other))
+    (kept,) = asyncio.run(contents.list_checkpoints(name))
+    asyncio.run(contents.restore_checkpoint(kept["id"], name))
+    assert "first" in (tmp_path / name).read_text()
+    asyncio.run(contents.save(notebook("second"), name))
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [name]
+    assert "second" in (tmp_path / name).read_text()
+
+
+def test_what_a_server_that_was_killed_had_half_saved_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "below"
+    folder.mkdir()
+    kept = [folder / name for name in ("mine.ipynb", ".mine.saving", "notes.0123abcd.saving", ".x.0123abcd.saving.txt")]
+    for path in kept:
+        path.write_text("")
+    file = folder / "mine.ipynb"
+    saving_ = replacing(file, None)
+    saving_.__enter__().write(b"half")  # and is killed
+    assert len(list(folder.iterdir())) == len(kept) + 1
+    saving.remove_half_saved(tmp_path)
+    assert sorted(folder.iterdir()) == sorted(kept)

@@ -25,6 +25,7 @@ from handson.lab.room import ask_hub
 from handson.lessons.given import give
 from handson.room.giveback import give_back
 from handson.room.kept import end_what_is_done
+from handson.room.saving import remove_half_saved
 from handson.room.space import Disk
 from handson.room.takehome import packed
 
@@ -112,6 +113,7 @@ class Follower:
         """Give the lessons, and follow the room from now on; nothing where this is none (ROOM)."""
         if not (os.environ.get(ROOM) and os.environ.get("JUPYTERHUB_API_URL")):
             return
+        remove_half_saved(self.folder)
         try:
             receive_lessons(self.folder, hub_get("/room/lessons"))
             give_back()
