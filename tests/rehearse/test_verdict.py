@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handson.rehearse.bottleneck import Bottleneck
+from handson.rehearse.bottleneck import Bottleneck, why
 from handson.rehearse.measured import Done, Kind, Look, Measured, Weight
 from handson.rehearse.report import DID_NOT_GROW, as_data, lines, sentences
 from handson.rehearse.settings import Limits
@@ -186,3 +186,12 @@ def test_no_code_and_no_phrase_is_in_the_report() -> None:
     plan = Rehearsal(3, "http://127.0.0.1:1", "SECRET", BoardLink("http://127.0.0.1:2", "PHRASE"))
     assert "SECRET" not in repr(plan)
     assert "PHRASE" not in repr(plan)
+
+
+def test_a_bottleneck_quotes_errors_of_its_own_kind() -> None:
+    measured = trouble("turned away", "something else")
+    measured.trouble("Rehearsal 1", "a cell failed", "digits: NameError")
+    measured.trouble("Rehearsal 1", "no connection", "x")
+    measured.trouble("Rehearsal 1", "no answer in time", "y")
+    assert why("lessons", measured) == "A lesson's own cell fails: digits: NameError"
+    assert why("no connection", measured).endswith("not answered: 2 errors.")

@@ -86,7 +86,7 @@ def host_class(
         board_host=checked_address(board_address),
         board_port=board_port,
         seats=seats,
-        kernels=kernels_kept(seats, available()),
+        kept_kernels=kernels_kept(seats, available()),
         node=node(),
     )
     settings = _trusting(settings) if trust_everyone else fenced(settings)
@@ -226,8 +226,8 @@ def _tell(settings: RoomSettings, places: Places, secrets: Secrets) -> None:
     out.print(text(means), soft_wrap=True)
     if settings.tls and settings.tls.is_local_ca:
         out.print(f"The CA for devices: {plain(str(places.ca / 'ca.pem'))}", soft_wrap=True)
-    if settings.kernels:
-        out.print(text("kernels_kept", count=settings.kernels), soft_wrap=True)
+    if settings.kept_kernels:
+        out.print(text("kernels_kept", count=settings.kept_kernels), soft_wrap=True)
     if before := joined(places.room_database):
         out.print(f"Here from before: {before}, with their seats, files and log-ins.", soft_wrap=True)
     out.print("To end the room: Ctrl-C. Seats and their files are there again the next time.", soft_wrap=True)

@@ -136,6 +136,11 @@ def _starting(seen: Measured) -> str:
     )
 
 
+def _no_connection(seen: Measured) -> str:
+    errors = seen.kinds()["no connection"] + seen.kinds()["no answer in time"]
+    return f"Connections were refused, broken off or not answered: {errors} errors."
+
+
 _WHY: dict[Bottleneck, Callable[[Measured], str]] = {
     "none": lambda _: "",
     "memory": _memory,
@@ -146,9 +151,11 @@ _WHY: dict[Bottleneck, Callable[[Measured], str]] = {
     "proxy": _proxy,
     "starting seats": _starting,
     "open files": lambda _: "This machine, which plays the attendees, may not open as many files as that takes.",
-    "no connection": lambda seen: f"Connections were refused, broken off or not answered: {len(seen.troubles)} errors.",
+    "no connection": _no_connection,
     "seats": lambda _: "The room has fewer seats than attendees came.",
-    "lessons": lambda seen: f"A lesson's own cell fails: {seen.troubles[0].what}",
+    "lessons": lambda seen: (
+        f"A lesson's own cell fails: {next(one.what for one in seen.troubles if one.kind == 'a cell failed')}"
+    ),
 }
 _PAGE = "or the lesson page for some: there each laptop does its own work"
 _ADVICE: dict[Bottleneck, str] = {

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tornado.httpserver import HTTPServer
 
 from handson.errors import HandsonError
-from handson.room.hub.board import Board, qr_code
+from handson.room.hub.board import Board, board_application, qr_code
 from handson.room.hub.codes import scan_code
 from handson.room.hub.room import Room
 from handson.room.hub.settings import RoomSettings
@@ -249,3 +250,24 @@ def test_the_qr_code_has_the_class_code_where_browsers_send_nothing_of_it(
     # OpenCV's older QRCodeDetector does not find one in a hundred of these codes; this one found all that were tried.
     read, *_ = cv2.QRCodeDetectorAruco().detectAndDecode((1 - rows) * 255)
     assert read == address
+
+
+def test_an_ipv6_address_of_its_own_is_answered(
+    make_settings: Callable[..., RoomSettings], make_workshop: Callable[..., Path]
+) -> None:
+    settings = make_settings(workshop=make_workshop(), board_host="fd00::7", board_port=free_port())
+    places = make_places(settings.state)
+
+    async def test() -> None:
+        server = HTTPServer(board_application(Room(settings, room_secrets(places), places, Seats())))
+        server.listen(settings.board_port, "127.0.0.1")
+        try:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.board_port}", timeout=20) as client:
+                hosts = (f"[fd00::7]:{settings.board_port}", "[fd00::8]", "fd00::7")
+                found = [(await client.get("/", headers={"Host": host})).status_code for host in hosts]
+        finally:
+            server.stop()
+            await server.close_all_connections()
+        assert found == [200, 404, 404]
+
+    asyncio.run(test())

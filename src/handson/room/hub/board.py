@@ -24,6 +24,7 @@ from handson.errors import HandsonError
 from handson.room.hub.codes import same_code
 from handson.room.hub.config import HEADERS, PAGE_POLICY
 from handson.room.hub.room import LONGEST_MESSAGE, Room
+from handson.room.hub.settings import in_url
 from handson.room.hub.streams import as_event
 
 if TYPE_CHECKING:
@@ -249,7 +250,7 @@ def board_application(room: Room, export: Export | None = None) -> web.Applicati
     """The board; only for those who call this host by an address of its own."""
     own = {"room": room}
     port = room.settings.board_port
-    hosts = "|".join(map(re.escape, {room.settings.board_host, "127.0.0.1", "localhost", "[::1]"}))
+    hosts = "|".join(map(re.escape, {in_url(room.settings.board_host), "127.0.0.1", "localhost", "[::1]"}))
     application = web.Application(log_function=lambda _: None)
     application.add_handlers(
         rf"^(?:{hosts})(?::{port})?$",

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from handson.room.hub.files import ROUTE as FILES
-from handson.room.hub.settings import RoomSettings
+from handson.room.hub.settings import RoomSettings, in_url
 from handson.room.hub.state import Places, Secrets
 from handson.room.kept import KEPT
 
@@ -58,7 +58,7 @@ def hub_config(settings: RoomSettings, secrets: Secrets, places: Places) -> dict
     hub = unix_url(places.hub_socket)
     return {
         "JupyterHub": {
-            "bind_url": f"{settings.scheme}://{_in_url(settings.host)}:{settings.port}",
+            "bind_url": f"{settings.scheme}://{in_url(settings.host)}:{settings.port}",
             "hub_bind_url": hub,
             "hub_connect_url": hub,
             "hub_socket_mode": 0o666,  # who may reach it is decided by its folder, and by who has it mounted
@@ -114,7 +114,7 @@ def hub_config(settings: RoomSettings, secrets: Secrets, places: Places) -> dict
 
 def seat_environment(settings: RoomSettings, places: Places) -> dict[str, str]:
     """What a seat's server and its kernels find in their environment beside what JupyterHub tells them."""
-    kept = {KEPT: str(settings.kernels)} if settings.kernels else {}
+    kept = {KEPT: str(settings.kept_kernels)} if settings.kept_kernels else {}
     return {ROOM: "1", **kept, "JUPYTER_CONFIG_PATH": str(places.jupyter), "JUPYTER_PREFER_ENV_PATH": "1"}
 
 
@@ -159,7 +159,3 @@ def hub_command(places: Places) -> list[str]:
 def part_environment(environment: dict[str, str], more: dict[str, str]) -> dict[str, str]:
     """What a part sees of the organiser's environment, and `more`."""
     return {name: environment[name] for name in PASSED_ON if name in environment} | more
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

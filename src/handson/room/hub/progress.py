@@ -20,7 +20,6 @@ class Progress:
     """By lesson, the exercises whose check has passed."""
     open_since: dict[tuple[str, str], float] = field(default_factory=dict)
     """By lesson and exercise: since when its check has failed and not passed."""
-    tries: dict[tuple[str, str], int] = field(default_factory=dict)
     hand_since: float | None = None
 
     @property
@@ -75,7 +74,5 @@ def _follow_check(one: Progress, event: Event) -> None:
     if event.content.get("passed"):
         one.passed.setdefault(event.lesson, set()).add(exercise[1])
         one.open_since.pop(exercise, None)
-        one.tries.pop(exercise, None)
     elif exercise[1] not in one.passed.get(event.lesson, ()):
         one.open_since.setdefault(exercise, event.at)
-        one.tries[exercise] = one.tries.get(exercise, 0) + 1

@@ -59,7 +59,7 @@ class RoomSettings(BaseModel):
     """Both doors together."""
     starts_at_once: Annotated[int, Field(ge=1, le=64)] = 4
     """Seats that start at the same time; the others wait in the queue, in order."""
-    kernels: Annotated[int, Field(ge=1, le=99)] | None = None
+    kept_kernels: Annotated[int, Field(ge=1, le=99)] | None = None
     """Lessons' kernels that a seat keeps; those beyond are ended once they rest. None: all."""
     tls: Tls | None = None
     hub_identity: Identity | None = None
@@ -99,8 +99,12 @@ class RoomSettings(BaseModel):
 def address_of(scheme: str, host: str, port: int) -> str:
     """An address for people: without the port where browsers know it."""
     usual = {"http": 80, "https": 443}[scheme]
-    name = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{name}{'' if port == usual else f':{port}'}/"
+    return f"{scheme}://{in_url(host)}{'' if port == usual else f':{port}'}/"
+
+
+def in_url(host: str) -> str:
+    """A host as it stands in an address: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def read_settings(file: Path) -> RoomSettings:

@@ -22,11 +22,6 @@ class Bell:
         for listener in self._listeners:
             listener.set()
 
-    @property
-    def listeners(self) -> int:
-        """How many listen."""
-        return len(self._listeners)
-
     @contextmanager
     def _heard(self) -> Any:
         event = asyncio.Event()
