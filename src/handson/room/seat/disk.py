@@ -1,4 +1,4 @@
-"""A seat's home: a disk of fixed size in a sparse file where the host can mount one, else a folder that is watched."""
+"""A seat's home: a disk of fixed size in a file where the host can mount one, else a folder that is watched."""
 
 from __future__ import annotations
 
