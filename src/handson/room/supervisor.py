@@ -254,10 +254,10 @@ async def _run(
         meanwhile = asyncio.create_task(beside())
         await told.wait()
     finally:
-        interrupted.cancel()
         if meanwhile:
             meanwhile.cancel()
         await supervisor.stop()
+        interrupted.cancel()
 
 
 def refuse_other_systems() -> None:

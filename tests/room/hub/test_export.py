@@ -45,14 +45,15 @@ def test_what_is_no_zip_is_refused(content: bytes) -> None:
         asyncio.run(kept(parts(content)))
 
 
-async def packed(_: Export, one: Attendee) -> IO[bytes]:
+async def work(export: Export, one: Attendee) -> IO[bytes]:
+    await export._room.started(one.number)
     return io.BytesIO(f"work of {one.user}".encode())
 
 
 def test_the_files_of_who_left_their_seat_are_exported_and_the_seat_ends_again(
     make_room: Callable[..., Room], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Export, "_fetched", packed)
+    monkeypatch.setattr(Export, "_work", work)
     seats = Seats()
     room = make_room(seats)
     export = Export(room, SimpleNamespace(log=logging.getLogger("test")))
@@ -77,7 +78,7 @@ def test_the_files_of_who_left_their_seat_are_exported_and_the_seat_ends_again(
 def test_work_is_not_lost_where_the_seat_that_packed_it_does_not_end(
     make_room: Callable[..., Room], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(Export, "_fetched", packed)
+    monkeypatch.setattr(Export, "_work", work)
     seats = Seats()
     room = make_room(seats)
     ada = room.join("Ada", "seat")

@@ -49,6 +49,21 @@ def test_a_full_room_says_so(store: Store) -> None:
     assert [one.door for one in store.attendees()] == ["page", "seat", "seat"]
 
 
+def test_who_has_left_a_seat_for_the_other_door_has_files_until_they_are_forgotten(
+    store: Store, tmp_path: Path
+) -> None:
+    store.join("Ada", "seat", **ALL)
+    store.join("Bob", "page", **ALL)
+    store.join("Cem", "seat", **ALL)
+    for door in ("page", "seat", "page"):
+        store.change_door(1, door, **ALL)
+    store.close()
+    again = Store(tmp_path / "room.sqlite")
+    assert [one.name for one in again.with_seat_files()] == ["Ada", "Cem"]
+    again.forget(1)
+    assert [one.name for one in again.with_seat_files()] == ["Cem"]
+
+
 def test_what_happened_and_was_said_is_there_again(store: Store, tmp_path: Path) -> None:
     event = Event(1.5, 1, "check", "digits", {"name": "softmax", "passed": False})
     store.add_event(event)
@@ -139,18 +154,3 @@ def test_a_room_whose_numbers_are_used_up_is_full(store: Store) -> None:
     assert store.join("Ada", "seat", **ALL).number == 999
     with pytest.raises(RoomFullError):
         store.join("Bob", "seat", **ALL)
-
-
-def test_who_has_left_a_seat_for_the_other_door_has_files_until_they_are_forgotten(
-    store: Store, tmp_path: Path
-) -> None:
-    store.join("Ada", "seat", **ALL)
-    store.join("Bob", "page", **ALL)
-    store.join("Cem", "seat", **ALL)
-    for door in ("page", "seat", "page"):
-        store.change_door(1, door, **ALL)
-    store.close()
-    again = Store(tmp_path / "room.sqlite")
-    assert [one.name for one in again.with_seat_files()] == ["Ada", "Cem"]
-    again.forget(1)
-    assert [one.name for one in again.with_seat_files()] == ["Cem"]

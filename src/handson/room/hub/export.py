@@ -40,7 +40,7 @@ class Export:
         async def one_seat(one: Attendee) -> tuple[Attendee, IO[bytes] | str]:
             async with gate:
                 try:
-                    return one, await self._work(one)
+                    return one, await self._packed(one)
                 except Exception as error:
                     return one, f"{type(error).__name__}: {error}"
 
@@ -55,25 +55,25 @@ class Export:
         file.seek(0)
         return file
 
-    async def work_of(self, number: int) -> IO[bytes]:
-        """The zip of one seat, at its beginning; raises HandsonError where nobody has it, or it sends none."""
-        one = next((one for one in self._room.store.with_seat_files() if one.number == number), None)
-        if one is None:
-            raise HandsonError(f"Nobody here has seat {number}.", "Its number stands on the board.")
-        return await self._work(one)
-
-    async def _work(self, one: Attendee) -> IO[bytes]:
-        """The work of one seat. Whose attendee has left it runs for this only."""
+    async def _packed(self, one: Attendee) -> IO[bytes]:
+        """The work of one seat, which ends afterwards where its attendee has left it: it ran for this only."""
         try:
-            await self._room.started(one.number)
-            return await self._fetched(one)
+            return await self._work(one)
         finally:
             try:
                 await self._room.done_with(one.number)
             except Exception as error:
                 self._app.log.error("%s was started for its work and does not end: %s", one.user, error)
 
-    async def _fetched(self, one: Attendee) -> IO[bytes]:
+    async def work_of(self, number: int) -> IO[bytes]:
+        """The zip of one seat, at its beginning; raises HandsonError where nobody has it, or it sends none."""
+        one = next((one for one in self._room.store.with_seat_files() if one.number == number), None)
+        if one is None:
+            raise HandsonError(f"Nobody here has seat {number}.", "Its number stands on the board.")
+        return await self._packed(one)
+
+    async def _work(self, one: Attendee) -> IO[bytes]:
+        await self._room.started(one.number)
         user = self._app.users[one.user]
         token = user.new_api_token(note="export", expires_in=int(_PATIENCE) + 60, scopes=["access:servers!user"])
         try:
