@@ -193,9 +193,10 @@ def test_a_hierarchy_that_may_not_be_written_to_is_left_alone(tmp_path: Path, mo
     assert find(STATE, host.mounts, host.put(os.getpid(), "here")).version == 0
 
 
+@pytest.mark.parametrize("refused", ["mkdir", "write"])
 @pytest.mark.skipif(os.geteuid() != 0, reason="a room's folders are made by root")
-def test_a_kernel_that_allows_no_groups_is_said_and_nothing_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_kernel_that_allows_no_groups_or_nobody_in_them_is_said_and_nothing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
 ) -> None:
     state = Path(tempfile.mkdtemp(prefix="room", dir="/tmp")).resolve()
     state = state.rename(state.with_name(state.name.lower()))
@@ -204,12 +205,12 @@ def test_a_kernel_that_allows_no_groups_is_said_and_nothing_fails(
     found = find(state, host.mounts, host.put(os.getpid(), "here"))
 
     def refuse(path: Path, *rest: Any, **more: Any) -> None:
-        if path.is_relative_to(host.root):
-            raise OSError(errno.ENOSPC, "No space left on device")  # as by cgroup.max.descendants
-        make(path, *rest, **more)
+        if path.is_relative_to(host.root) and (refused == "mkdir" or path.name == "cgroup.procs"):
+            raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+        allowed(path, *rest, **more)
 
-    make = host.mkdir
-    monkeypatch.setattr(host, "mkdir", refuse)
+    allowed = getattr(host, refused)
+    monkeypatch.setattr(host, refused, refuse)
     monkeypatch.setattr(cgroups, "hand_down", lambda: None)
     monkeypatch.setattr(cgroups, "find", lambda _: found)
     try:
@@ -217,7 +218,7 @@ def test_a_kernel_that_allows_no_groups_is_said_and_nothing_fails(
         assert Settings.read(state / "seats" / "room.json") == settings
     finally:
         shutil.rmtree(state)
-    assert settings.refused == "[Errno 28] No space left on device"
+    assert settings.refused == "[Errno 95] Operation not supported"
     assert settings.seats().not_limited == ["cpu", "memory", "pids", "disk"]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from handson.errors import HandsonError
-from handson.room.hub.state import forget, held, make_places, room_secrets, write_private
+from handson.room.hub.state import Places, forget, held, make_places, room_secrets, write_private
 
 
 def mode(path: Path) -> int:
@@ -96,3 +96,10 @@ def test_a_link_in_the_hubs_folder_leads_root_to_no_other_file(tmp_path: Path, m
     monkeypatch.setattr(os, "fsync", swap)
     write_private(folder / "file", "x")
     assert victim.stat().st_uid == 0
+
+
+def test_a_folder_of_something_else_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years")
+    with pytest.raises(HandsonError, match="is no room's folder: nothing was removed"):
+        forget(Places(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]

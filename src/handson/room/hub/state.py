@@ -251,10 +251,15 @@ def held(places: Places) -> Iterator[None]:
 def forget(places: Places) -> bool:
     """Remove everything that the room knows; whether there was anything.
 
-    Raises HandsonError where the room runs, or something of it stays.
+    Raises HandsonError where the room runs, something of it stays, or that is the folder of something else.
     """
     if not places.folder.exists():
         return False
+    own = (places.hub, places.door.parent, places.jupyter.parent, places.folder / "seats", places.lock)
+    if any(places.folder.iterdir()) and not any(path.exists() for path in own):
+        raise HandsonError(
+            f"{places.folder} is no room's folder: nothing was removed.", "Name the room's with --state FOLDER."
+        )
     with held(places):
         if os.geteuid() == 0 and (places.folder / "seats").is_dir():  # those with fences outlive a killed room
             groups = cgroups.find(places.folder)
