@@ -144,7 +144,7 @@ class Ours(Host):
         self.code = json.loads((state / "hub" / "secrets.json").read_text())["class_code"]
         self.settings = Settings.read(state / "seats" / "room.json")
         self.seats = self.settings.seats()
-        ahead = range(1, self.settings.ahead + 1)
+        ahead = self.settings.ahead
         self._until(lambda: all(len(self.seats.groups.pids(number, "server")) >= 2 for number in ahead), 120)
         time.sleep(1)
 

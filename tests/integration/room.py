@@ -57,6 +57,11 @@ class RunningRoom:
         return dict(json.loads((self.state / "hub" / "secrets.json").read_text()))
 
     @property
+    def base(self) -> int:
+        """Where the user IDs of the room's seats begin; its hub and proxy have those before."""
+        return int(json.loads((self.state / "seats" / "room.json").read_text())["base"])
+
+    @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 

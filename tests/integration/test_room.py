@@ -322,15 +322,38 @@ def test_after_the_room_was_ended_and_started_again_all_are_back(tmp_path: Path)
         assert (again.files(1) / "mine.txt").read_text() == "kept"
 
 
-def test_forgetting_removes_all(tmp_path: Path) -> None:
+def forget(state: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "handson", "room", "--forget", "--state", str(state)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_forgetting_removes_all_once_the_room_has_ended(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with running_room(state) as room:
         join(room.browser(), room.secrets["class_code"], "Ada")
-    done = subprocess.run(
-        [sys.executable, "-m", "handson", "room", "--forget", "--state", str(state)], capture_output=True, timeout=60
-    )
-    assert done.returncode == 0
+        refused = forget(state)
+        assert refused.returncode
+        assert "is running already" in refused.stdout + refused.stderr
+        assert room.browser().get("/hub/join").status_code == 200
+    assert forget(state).returncode == 0
     assert not state.exists()
+
+
+@pytest.mark.skipif(not FENCED, reason="only seats with fences, which root makes, outlive a killed room")
+def test_forgetting_ends_what_a_killed_room_left(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with running_room(state, "--seats", "2") as room:
+        client = room.browser()
+        wait_for_seat(client, join(client, room.secrets["class_code"], "Ada"))
+        server = room.server(1)
+        os.kill(room.process.pid, signal.SIGKILL)
+        room.process.wait()
+    assert Path(f"/proc/{server}").exists()
+    done = forget(state)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not state.exists()
+    until(lambda: not Path(f"/proc/{server}").exists(), "the end of the seat's server")
+    assert str(state) not in Path("/proc/self/mountinfo").read_text()
 
 
 def test_everybody_at_once_is_served_and_nobody_gets_an_error(tmp_path: Path) -> None:

@@ -22,8 +22,7 @@ from tests.room.keeping import needs_seats
 
 needs_seats()
 
-from handson.room.fenced import HUB, PROXY  # noqa: E402
-from handson.room.seat.layout import BASE  # noqa: E402
+from handson.room.seat.numbers import hub_and_proxy  # noqa: E402
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -48,9 +47,10 @@ def users(room: RunningRoom, needle: str) -> set[int]:
 
 def test_no_part_that_hears_the_network_or_a_learner_is_root(room: RunningRoom, ada: httpx.Client) -> None:
     assert ada.get("/user/seat-1/api/contents").status_code == 200
-    assert users(room, "proxy.mjs") == {PROXY}
-    assert users(room, "handson.room.hub") == {HUB}
-    assert BASE + 1 in users(room, "handson.room.forge servers")
+    hub, proxy = hub_and_proxy(room.base)
+    assert users(room, "proxy.mjs") == {proxy}
+    assert users(room, "handson.room.hub") == {hub}
+    assert room.base + 1 in users(room, "handson.room.forge servers")
 
 
 def test_the_lessons_are_in_the_seat(ada: httpx.Client) -> None:
@@ -140,9 +140,9 @@ def test_a_part_that_is_killed_comes_back_and_the_seat_does_not_notice(
 ) -> None:
     contents = "/user/seat-1/api/contents"
     assert ada.get(contents).status_code == 200
-    own = BASE + 1
+    own = room.base + 1
     before = {pid for pid in room.pids("handson.room.forge servers") if Path(f"/proc/{pid}").stat().st_uid == own}
-    pids = [pid for pid in room.pids(needle) if Path(f"/proc/{pid}").stat().st_uid in (0, HUB, PROXY)]
+    pids = [pid for pid in room.pids(needle) if Path(f"/proc/{pid}").stat().st_uid in (0, *hub_and_proxy(room.base))]
     told = room.said.count(f"{name} is back")
     os.kill(min(pids), signal.SIGKILL)
     until(lambda: room.said.count(f"{name} is back") > told, f"the {name} again")

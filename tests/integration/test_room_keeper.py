@@ -9,10 +9,12 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from handson.errors import HandsonError
+from handson.room.hub.state import Places, forget
 from handson.room.seat import disk, linux
 from tests.room.keeping import Keeping, needs_seats
 
@@ -182,3 +184,41 @@ def test_the_end_of_a_room_leaves_files_and_nothing_else() -> None:
     room.serve(1)
     assert (room.layout.home(1) / "work").read_text() == "done"
     room.end()
+
+
+def test_a_room_whose_keeper_was_killed_is_forgotten_with_the_seats_that_run_on() -> None:
+    room = Keeping()
+    room.serve(1)
+    first, groups = room.seats.process(1, "init"), room.seats.groups
+    assert first is not None
+    room.process.kill()
+    room.process.wait()
+    assert first.runs, "seats go on"
+    assert forget(Places(room.state))
+    assert not first.runs
+    assert not room.state.exists()
+    assert str(room.state) not in Path("/proc/self/mountinfo").read_text()
+    assert not any((root / groups.name).exists() for root in groups.roots.values())
+
+
+def test_space_that_did_not_do_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a host's disk of 64 MB, where somebody else took what was free when it was looked."""
+    monkeypatch.setattr(linux, "is_in_memory", lambda _: False)
+    for folder in ("host", "host/home/seat"):
+        (tmp_path / folder).mkdir()
+        if folder == "host":
+            host = disk.mount_home(tmp_path / folder, os.getuid(), 64_000_000)
+    try:
+        seat = host / "seat"
+        home = disk.mount_home(seat, os.getuid(), 200_000_000)
+        (home / "work").write_text("done")
+        before = os.statvfs(host).f_bfree
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=1 << 40, f_frsize=4096))
+            with pytest.raises(HandsonError, match="no space for the disk of a seat"):
+                disk.set_aside(seat / disk.IMAGE)
+        assert os.statvfs(host).f_bfree > before * 0.9
+        assert (home / "work").read_text() == "done"
+    finally:
+        disk.unmount(host / "seat" / "home")
+        disk.unmount(host)

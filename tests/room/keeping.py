@@ -57,7 +57,7 @@ class Keeping:
         self.state.rename(lower)
         self.state = lower
         (self.state / "seats").mkdir()
-        self.settings = Settings(self.state, hub, BASE, limits, ahead=ahead, **more)
+        self.settings = Settings(self.state, hub, BASE, limits, ahead=tuple(range(1, ahead + 1)), **more)
         self.seats = self.settings.seats()
         self.layout = self.settings.layout
         self.file = self.settings.write()

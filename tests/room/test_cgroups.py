@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from handson.room.seat.cgroups import Groups, find
+from handson.room.seat import cgroups
+from handson.room.seat.cgroups import NEEDED, Groups, find, hand_down
 from handson.room.seat.limits import Limits
+from handson.room.seat.settings import Settings, prepared
+from tests.room.hierarchy import Hierarchy
 
 LIMITS = Limits(memory=1_000_000_000, processes=50)
 STATE = Path("/var/lib/handson/room")
@@ -17,8 +25,10 @@ def v1(root: Path) -> Groups:
     return Groups(1, {name: root / name for name in ("cpu", "cpuacct", "memory", "pids")}, "handson")
 
 
-def v2(root: Path) -> Groups:
-    return Groups(2, dict.fromkeys(("cpu", "memory", "pids"), root), "handson")
+def v2(root: Path, patch: pytest.MonkeyPatch) -> Groups:
+    Hierarchy(root, patch, *NEEDED)
+    (root / "cgroup.subtree_control").write_text("+cpu +memory +pids")
+    return Groups(2, dict.fromkeys(NEEDED, root), "handson")
 
 
 def test_version_1_has_a_folder_for_each_controller(tmp_path: Path) -> None:
@@ -50,25 +60,28 @@ def test_version_1_joins_the_seat_for_memory_and_its_leaf_for_time(tmp_path: Pat
     ]
 
 
-def test_version_2_has_one_folder_and_hands_its_controllers_down(tmp_path: Path) -> None:
-    groups = v2(tmp_path)
+def test_version_2_has_one_folder_and_hands_its_controllers_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "cgroup"
+    groups = v2(root, monkeypatch)
     groups.make_room()
     groups.make_seat(3, LIMITS)
-    seat = tmp_path / "handson/seats/3"
+    seat = root / "handson/seats/3"
     assert (seat / "memory.max").read_text() == "1000000000"
     assert (seat / "pids.max").read_text() == "50"
     assert (seat / "cpu.weight").read_text() == "100"
-    for folder in (tmp_path / "handson", tmp_path / "handson/seats", seat):
-        assert (folder / "cgroup.subtree_control").read_text() == "+cpu +memory +pids"
-    assert not (seat / "kernels/cgroup.subtree_control").exists(), "processes are in leaves only"
+    for folder in (root / "handson", root / "handson/seats", seat):
+        assert (folder / "cgroup.subtree_control").read_text() == "cpu memory pids"
+    assert not (seat / "kernels/cgroup.subtree_control").read_text(), "processes are in leaves only"
     groups.join(3, "kernels")
-    assert [path.parent for path in tmp_path.rglob("cgroup.procs")] == [seat / "kernels"]
+    assert groups.pids(3, "kernels") == {os.getpid()}
 
 
-def test_a_weight_is_never_out_of_the_kernels_range(tmp_path: Path) -> None:
+def test_a_weight_is_never_out_of_the_kernels_range(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for groups, file in (
         (v1(tmp_path / "1"), "1/cpu/handson/seats/1/cpu.shares"),
-        (v2(tmp_path / "2"), "2/handson/seats/1/cpu.weight"),
+        (v2(tmp_path / "2", monkeypatch), "2/handson/seats/1/cpu.weight"),
     ):
         groups.make_room()
         groups.make_seat(1, LIMITS)
@@ -76,8 +89,8 @@ def test_a_weight_is_never_out_of_the_kernels_range(tmp_path: Path) -> None:
         assert int((tmp_path / file).read_text()) in (1, 2)
 
 
-def test_what_a_seat_uses_is_read_in_seconds_and_bytes(tmp_path: Path) -> None:
-    one, two = v1(tmp_path / "1"), v2(tmp_path / "2")
+def test_what_a_seat_uses_is_read_in_seconds_and_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = v1(tmp_path / "1"), v2(tmp_path / "2", monkeypatch)
     for groups in (one, two):
         groups.make_room()
         groups.make_seat(1, LIMITS)
@@ -95,13 +108,118 @@ def test_what_a_seat_uses_is_read_in_seconds_and_bytes(tmp_path: Path) -> None:
         assert groups.out_of_memory(1) == 3
 
 
-def test_version_2_is_taken_where_it_has_what_is_needed(tmp_path: Path) -> None:
-    own = tmp_path / "system.slice/handson.service"
-    own.mkdir(parents=True)
-    (own / "cgroup.controllers").write_text("cpuset cpu io memory pids\n")
-    groups = find(STATE, f"cgroup2 {tmp_path} cgroup2 rw 0 0\n", "0::/system.slice/handson.service\n")
+def made(host: Hierarchy, *groups: str, handing: str) -> None:
+    """Groups that hand these controllers down, each within the one before."""
+    for group in groups:
+        (host.root / group).mkdir(exist_ok=True)
+        (host.root / group / "cgroup.subtree_control").write_text(handing)
+
+
+def lives(groups: Groups, host: Hierarchy) -> None:
+    """A room with a seat comes and goes, by the kernel's rules; this process is where it was afterwards."""
+    before = host.whereabouts(os.getpid())
+    groups.make_room()
+    groups.make_seat(3, LIMITS)
+    groups.join_room()
+    assert host.whereabouts(os.getpid()) == [
+        str((next(iter(groups.roots.values())) / groups.name / "room").relative_to(host.root))
+    ]
+    groups.join(3, "kernels")
+    assert groups.pids(3) == {os.getpid()}
+    groups.join_room()
+    groups.remove_seat(3)
+    groups.remove_room()
+    assert not list(host.root.rglob(groups.name))
+    assert host.whereabouts(os.getpid()) == before
+
+
+def test_version_2_is_taken_in_the_nearest_group_that_hands_down_what_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As systemd starts it: the room's own group holds processes, and so cannot have groups with limits in it."""
+    host = Hierarchy(tmp_path / "cgroup", monkeypatch, "cpuset", "cpu", "io", "memory", "pids")
+    made(host, "", "system.slice", handing="+cpu +memory +pids")
+    own = host.put(os.getpid(), "system.slice/handson.service")
+    hand_down(host.mounts, own)
+    groups = find(STATE, host.mounts, own)
     assert (groups.version, groups.missing) == (2, [])
-    assert groups.roots["memory"] == own
+    assert set(groups.roots.values()) == {host.root / "system.slice"}
+    lives(groups, host)
+
+
+def test_version_2_is_looked_for_further_out_where_a_controller_is_not_handed_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Hierarchy(tmp_path / "cgroup", monkeypatch, "cpu", "memory", "pids")
+    made(host, "", handing="+memory +pids")
+    made(host, "user.slice", handing="+memory +pids")
+    own = host.put(os.getpid(), "user.slice/session-3.scope")
+    hand_down(host.mounts, own)
+    groups = find(STATE, host.mounts, own)
+    assert groups.missing == [], "the outermost one was asked to hand down the rest"
+    assert groups.roots["cpu"] == host.root
+    lives(groups, host)
+
+
+def test_in_a_container_whose_group_is_ours_processes_move_to_a_leaf(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Hierarchy(tmp_path / "cgroup", monkeypatch, "cpu", "memory", "pids", whole=False)
+    host.put(1, "")
+    own = host.put(os.getpid(), "")
+    assert find(STATE, host.mounts, own).version == 0
+    hand_down(host.mounts, own)
+    assert host.whereabouts(1) == host.whereabouts(os.getpid()) == ["handson-others"]
+    groups = find(STATE, host.mounts, "0::/handson-others\n")
+    assert (groups.version, groups.missing) == (2, [])
+    lives(groups, host)
+
+
+def test_what_the_host_has_is_used_where_a_controller_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Hierarchy(tmp_path / "cgroup", monkeypatch, "cpu", "pids")
+    own = host.put(os.getpid(), "here")
+    hand_down(host.mounts, own)
+    groups = find(STATE, host.mounts, own)
+    assert (groups.version, groups.missing) == (2, ["memory"])
+    lives(groups, host)
+
+
+def test_a_hierarchy_that_may_not_be_written_to_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Hierarchy(tmp_path / "cgroup", monkeypatch, "cpu", "memory", "pids", whole=False)
+    made(host, "", handing="+cpu +memory +pids")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert find(STATE, host.mounts, host.put(os.getpid(), "here")).version == 0
+
+
+@pytest.mark.parametrize("refused", ["mkdir", "write"])
+@pytest.mark.skipif(os.geteuid() != 0, reason="a room's folders are made by root")
+def test_a_kernel_that_allows_no_groups_or_nobody_in_them_is_said_and_nothing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    state = Path(tempfile.mkdtemp(prefix="room", dir="/tmp")).resolve()
+    state = state.rename(state.with_name(state.name.lower()))
+    host = Hierarchy(tmp_path / "cgroup", monkeypatch, "cpu", "memory", "pids", whole=False)
+    made(host, "", handing="+cpu +memory +pids")
+    found = find(state, host.mounts, host.put(os.getpid(), "here"))
+
+    def refuse(path: Path, *rest: Any, **more: Any) -> None:
+        if path.is_relative_to(host.root) and (refused == "mkdir" or path.name == "cgroup.procs"):
+            raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+        allowed(path, *rest, **more)
+
+    allowed = getattr(host, refused)
+    monkeypatch.setattr(host, refused, refuse)
+    monkeypatch.setattr(cgroups, "hand_down", lambda: None)
+    monkeypatch.setattr(cgroups, "find", lambda _: found)
+    try:
+        settings = prepared(Settings(state, hub=7, images=False))
+        assert Settings.read(state / "seats" / "room.json") == settings
+    finally:
+        shutil.rmtree(state)
+    assert settings.refused == "[Errno 95] Operation not supported"
+    assert settings.seats().not_limited == ["cpu", "memory", "pids", "disk"]
 
 
 def test_version_1_is_taken_where_2_has_no_controllers(tmp_path: Path) -> None:
@@ -124,7 +242,7 @@ def test_version_1_is_taken_where_2_has_no_controllers(tmp_path: Path) -> None:
 
 def test_a_keeper_that_is_started_anew_finds_the_same_groups(tmp_path: Path) -> None:
     """It may stand in the room's own group by then; groups are not made within it again."""
-    (tmp_path / "cgroup.controllers").write_text("cpu memory pids\n")
+    (tmp_path / "cgroup.subtree_control").write_text("cpu memory pids\n")
     mounts = f"cgroup2 {tmp_path} cgroup2 rw 0 0\n"
     before = find(STATE, mounts, "0::/\n")
     (tmp_path / before.name / "room").mkdir(parents=True)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import os
+import shutil
 import struct
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import handson
 from handson.errors import HandsonError
-from handson.room.seat import linux, seccomp
+from handson.room.seat import disk, keeper, linux, seccomp
 from handson.room.seat.cgroups import WEIGHT, Groups
 from handson.room.seat.governor import FREE, HALF_LIFE, LEAST, Governor, later, weight
+from handson.room.seat.keeper import Keeper
 from handson.room.seat.layout import BASE, MOST_SEATS, Layout, checked
 from handson.room.seat.limits import Limits
 from handson.room.seat.root import environment_paths
-from handson.room.seat.settings import Settings, prepared
+from handson.room.seat.seats import Process, Seats
+from handson.room.seat.settings import Settings, kept_in, prepared
 
 
 def test_a_seat_has_a_user_of_its_own(tmp_path: Path) -> None:
@@ -42,7 +49,9 @@ def test_a_seat_is_a_small_number_and_nothing_else(number: object) -> None:
 
 def test_settings_are_kept_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "seats").mkdir()
-    settings = Settings(tmp_path, hub=7, limits=Limits(kernels=2), shown=(Path("/srv/a"),), preload=("json",), ahead=3)
+    settings = Settings(
+        tmp_path, hub=7, limits=Limits(kernels=2), shown=(Path("/srv/a"),), preload=("json",), ahead=(3, 4)
+    )
     assert Settings.read(settings.write()) == settings
 
 
@@ -206,3 +215,74 @@ def test_space_is_set_aside_or_it_is_said_that_there_is_not_so_much(tmp_path: Pa
 def test_a_disk_that_is_memory_is_known_as_one() -> None:
     assert linux.is_in_memory(Path("/dev/shm"))
     assert not linux.is_in_memory(Path("/proc/self"))
+
+
+def few(state: Path, **more: Any) -> Settings:
+    """A room's settings without control groups, its folders made as far as nobody needs to be root for them."""
+    for folder in ("seats/1/home", "run/1"):
+        (state / folder).mkdir(parents=True)
+    settings = Settings(state, hub=7, images=False, refused="not here", **more)
+    settings.write()
+    return settings
+
+
+def test_a_seat_whose_files_stay_is_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(folder: Path, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise OSError(errno.EBUSY, "Device or resource busy", str(folder))
+
+    seats = few(tmp_path).seats()
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", busy)
+        with pytest.raises(HandsonError, match=r"Files of seat 1 could not be removed: .*busy"):
+            seats.forget(1)
+    seats.forget(1)
+    assert seats.numbers() == []
+    assert not seats.layout.run(1).exists()
+    seats.forget(1)
+
+
+def test_a_seat_that_does_not_end_is_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = few(tmp_path)
+    one = Keeper(settings, tmp_path)
+    monkeypatch.setattr(keeper, "GRACE", 0.05)
+    monkeypatch.setattr(Seats, "kill", lambda *_: Process.of(os.getpid()))
+    with pytest.raises(HandsonError, match=f"Seat 1 does not end: its process {os.getpid()} runs on"):
+        asyncio.run(one.answer({"do": "forget", "seat": 1}))
+    assert settings.layout.seat(1).is_dir()
+
+
+def test_a_seat_that_is_forgotten_is_not_forked_ahead_again(tmp_path: Path) -> None:
+    settings = few(tmp_path, ahead=(1, 2))
+    asyncio.run(Keeper(settings, tmp_path).answer({"do": "forget", "seat": 1}))
+    assert Settings.read(kept_in(tmp_path)).ahead == (2,)
+
+
+def test_seats_are_forked_ahead_in_the_order_in_which_they_are_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    async def answer(_: Keeper, message: dict[str, Any]) -> dict[str, Any]:
+        asked.append(message)
+        return {}
+
+    monkeypatch.setattr(Keeper, "answer", answer)
+    asyncio.run(Keeper(few(tmp_path, ahead=(7, 3)), tmp_path)._fork_ahead())
+    assert asked == [{"do": "prepare", "seat": 7}, {"do": "prepare", "seat": 3}]
+
+
+def test_no_space_is_taken_where_there_is_not_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ext4, asked for more than there is, keeps all of it."""
+    image = tmp_path / "disk.img"
+    with image.open("wb") as file:
+        file.truncate(1_000_000)
+    free = SimpleNamespace(f_bavail=3, f_frsize=100_000)
+    monkeypatch.setattr(linux, "is_in_memory", lambda _: False)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "statvfs", lambda _: free)
+        with pytest.raises(HandsonError, match=r"no space for the disk of a seat \(1 MB\): 0 MB are free"):
+            disk.set_aside(image)
+    assert not image.stat().st_blocks
+    assert disk.set_aside(image)
+    assert disk.is_set_aside(image)

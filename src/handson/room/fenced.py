@@ -17,17 +17,16 @@ from handson.memory import available
 from handson.room.hub.config import part_environment
 from handson.room.hub.settings import Identity, RoomSettings
 from handson.room.hub.state import make_places
+from handson.room.hub.store import numbers_ahead
 from handson.room.seat import linux
 from handson.room.seat.disk import IMAGE, can_set_aside, is_set_aside
-from handson.room.seat.layout import BASE
 from handson.room.seat.limits import Limits
+from handson.room.seat.numbers import base_of, hub_and_proxy
 from handson.room.seat.root import environment_paths
-from handson.room.seat.settings import Settings, prepared
+from handson.room.seat.settings import Settings, kept_in, prepared
 from handson.room.space import LOW, Disk
 from handson.room.supervisor import Part, Say
 
-HUB, PROXY = BASE - 2, BASE - 1
-"""The user IDs of hub and proxy; both have the hub's group."""
 AHEAD = 40
 """Seats that wait, forked, for those who come; fewer where memory is short."""
 _AHEAD_BYTES = 25 << 20
@@ -39,12 +38,16 @@ _OWN = LOW * 3 // 2
 
 
 def fenced(settings: RoomSettings) -> RoomSettings:
-    """These settings with fenced seats, and hub and proxy as users of their own."""
+    """These settings with fenced seats, and hub and proxy as users of their own.
+
+    Raises HandsonError where somebody else has got the user IDs of the room.
+    """
+    hub, proxy = hub_and_proxy(base_of(kept_in(settings.state)))
     return settings.model_copy(
         update={
-            "hub_identity": Identity(uid=HUB, gid=HUB),
-            "proxy_identity": Identity(uid=PROXY, gid=HUB),
-            "group": HUB,
+            "hub_identity": Identity(uid=hub, gid=hub),
+            "proxy_identity": Identity(uid=proxy, gid=hub),
+            "group": hub,
             "spawner_class": "handson.room.spawner.SeatSpawner",
             "spawner": {"state": str(settings.state)},
         }
@@ -56,18 +59,28 @@ def with_keeper(settings: RoomSettings, say: Say, shown: Sequence[Path] = ()) ->
     """The keeper, which must run before the hub of a fenced room, and mounts that all of its parts see. Needs root.
 
     shown: folders that seats may read beside the system and this Python's own. What this host cannot limit is said.
-    Raises HandsonError where user IDs are taken.
+    Raises HandsonError where the disk is too small or the folder's name does not do.
     """
     places = make_places(settings.state, settings.hub_identity, settings.proxy_identity, settings.group)
-    seen, ahead = (*shown, settings.front_end), seats_ahead(settings.seats, available())
+    base = base_of(kept_in(settings.state))
+    ahead = numbers_ahead(places.room_database, seats_ahead(settings.seats, available()))
     linux.share(settings.state)
     try:
         limits = Limits(disk=disk_for_each(settings.state, settings.seats, say))
         seats = prepared(
-            Settings(settings.state, HUB, limits=limits, shown=seen, hub_socket=places.hub_socket.name, ahead=ahead)
+            Settings(
+                settings.state,
+                hub_and_proxy(base)[0],
+                base,
+                limits,
+                shown=(*shown, settings.front_end),
+                hub_socket=places.hub_socket.name,
+                ahead=ahead,
+            )
         )
         if missing := seats.seats().not_limited:
-            say(f"this host cannot limit: {', '.join(missing)}; one seat can take all of it (docs/seats.md)")
+            why = f" ({seats.refused})" if seats.refused else ""
+            say(f"this host cannot limit: {', '.join(missing)}{why}; one seat can take all of it (docs/seats.md)")
         if seats.images and not can_set_aside(settings.state / "seats"):
             say(f"the disk of {settings.state} keeps no space for seats: do not let it become full (docs/room.md)")
         keeper = Part(

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from handson.errors import HandsonError, UnknownNameError
+from handson.room.hub import export
+from handson.room.hub.export import Export
+from handson.room.hub.queue import SeatQueue
 from handson.room.hub.reports import Hand, Report
 from handson.room.hub.room import Room
 from handson.room.hub.settings import RoomSettings
@@ -310,3 +313,45 @@ def test_whose_seat_cannot_be_removed_is_not_forgotten(room: Room) -> None:
     with pytest.raises(TimeoutError):
         asyncio.run(room.forget(ada.number))
     assert room.store.attendee(ada.number) == ada
+
+
+def held_up(room: Room) -> None:
+    """No seat comes to its start's end."""
+
+    async def never(_: int) -> None:
+        await asyncio.Event().wait()
+
+    room.queue = SeatQueue(never, 1, room.bell.ring)
+
+
+def test_who_waits_for_a_seat_that_is_given_up_is_told(room: Room) -> None:
+    ada, bob = room.join("Ada", "seat"), room.join("Bob", "seat")
+
+    async def bob_leaves() -> None:
+        held_up(room)
+        room.ask_for_seat(ada.number)
+        waiting = asyncio.ensure_future(room.started(bob.number))
+        await asyncio.sleep(0)
+        room.change_door(bob.number, "page")
+        try:
+            await asyncio.wait_for(waiting, 5)
+        finally:
+            await room.queue.stop()
+
+    with pytest.raises(HandsonError, match="Seat 2 does not start any more"):
+        asyncio.run(bob_leaves())
+
+
+def test_an_export_waits_for_no_seat_for_ever(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = room.join("Ada", "seat")
+    monkeypatch.setattr(export, "_PATIENCE", 0.1)
+
+    async def ask() -> None:
+        held_up(room)
+        try:
+            await asyncio.wait_for(Export(room, None).work_of(ada.number), 5)
+        finally:
+            await room.queue.stop()
+
+    with pytest.raises(HandsonError, match=r"Seat 1 did not answer within 0 s"):
+        asyncio.run(ask())

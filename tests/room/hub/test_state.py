@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
 from handson.errors import HandsonError
-from handson.room.hub.state import forget, make_places, room_secrets, write_private
+from handson.room.hub.state import Places, forget, held, make_places, room_secrets, write_private
 
 
 def mode(path: Path) -> int:
@@ -55,3 +58,48 @@ def test_forgetting_leaves_nothing(tmp_path: Path) -> None:
     assert forget(places)
     assert not places.folder.exists()
     assert not forget(places)
+
+
+def test_a_room_that_runs_is_not_forgotten(tmp_path: Path) -> None:
+    places = make_places(tmp_path / "room")
+    with held(places), pytest.raises(HandsonError, match=r"running already(.|\n)*Ctrl-C"):
+        forget(places)
+    assert places.hub.is_dir()
+    assert forget(places)
+
+
+def test_what_cannot_be_removed_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(folder: Path) -> None:
+        raise OSError(errno.EBUSY, "Device or resource busy", str(folder))
+
+    places = make_places(tmp_path / "room")
+    monkeypatch.setattr(shutil, "rmtree", busy)
+    with pytest.raises(HandsonError, match=r"could not be removed as a whole: .*busy"):
+        forget(places)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_link_in_the_hubs_folder_leads_root_to_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is the hub's: it may put a link where root has just written."""
+    folder, victim = tmp_path / "hub", tmp_path / "victim"
+    folder.mkdir()
+    victim.write_text("root's")
+    os.chown(folder, 12345, 12345)
+
+    def swap(_: int) -> None:
+        partial = folder / "file.partial"
+        partial.unlink()
+        partial.symlink_to(victim)
+
+    write_private(folder / "usual", "x")
+    assert (folder / "usual").stat().st_uid == 12345
+    monkeypatch.setattr(os, "fsync", swap)
+    write_private(folder / "file", "x")
+    assert victim.stat().st_uid == 0
+
+
+def test_a_folder_of_something_else_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years")
+    with pytest.raises(HandsonError, match="is no room's folder: nothing was removed"):
+        forget(Places(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]

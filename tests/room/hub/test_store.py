@@ -9,7 +9,7 @@ import pytest
 
 from handson.errors import HandsonError
 from handson.room.hub.names import NameRefusedError
-from handson.room.hub.store import Event, RoomFullError, Store, joined, number_of_user, user_of
+from handson.room.hub.store import Event, RoomFullError, Store, joined, number_of_user, numbers_ahead, user_of
 
 ALL = {"seats": 2, "attendees": 3}
 
@@ -154,3 +154,23 @@ def test_a_room_whose_numbers_are_used_up_is_full(store: Store) -> None:
     assert store.join("Ada", "seat", **ALL).number == 999
     with pytest.raises(RoomFullError):
         store.join("Bob", "seat", **ALL)
+
+
+def test_seats_are_forked_ahead_for_who_has_one_and_for_who_comes_next(store: Store, tmp_path: Path) -> None:
+    more = {"seats": 9, "attendees": 9}
+    for name, door in (("Ada", "seat"), ("Bob", "page"), ("Eve", "seat"), ("Ida", "seat"), ("Leo", "seat")):
+        store.join(name, door, **more)  # type: ignore[arg-type]
+    store.forget(1)
+    store.forget(5)
+    assert numbers_ahead(tmp_path / "room.sqlite", 4) == (3, 4, 6, 7)
+    assert numbers_ahead(tmp_path / "room.sqlite", 1) == (3,)
+    assert store.join("Max", "seat", **more).number == 6
+    store.set_fact("last", 998)
+    assert numbers_ahead(tmp_path / "room.sqlite", 9) == (3, 4, 6, 999)
+
+
+def test_a_room_that_nobody_was_in_has_its_first_seats_ahead(tmp_path: Path) -> None:
+    assert numbers_ahead(tmp_path / "room.sqlite", 3) == (1, 2, 3)
+    assert not (tmp_path / "room.sqlite").exists()
+    (tmp_path / "room.sqlite").write_text("no database")
+    assert numbers_ahead(tmp_path / "room.sqlite", 3) == (1, 2, 3)

@@ -73,7 +73,13 @@ class Export:
         return await self._packed(one)
 
     async def _work(self, one: Attendee) -> IO[bytes]:
-        await self._room.started(one.number)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._room.started(one.number)
+        except TimeoutError:
+            raise HandsonError(
+                f"Seat {one.number} did not answer within {_PATIENCE:.0f} s.", "Try again once fewer seats start."
+            ) from None
         user = self._app.users[one.user]
         token = user.new_api_token(note="export", expires_in=int(_PATIENCE) + 60, scopes=["access:servers!user"])
         try:

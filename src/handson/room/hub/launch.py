@@ -12,15 +12,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from handson.errors import HandsonError
 from handson.lab.places import cache_dir
 from handson.lessons.jupyterlab import LAB_SETTINGS
 from handson.room.hub.codes import gate_key
 from handson.room.hub.config import files_command, hub_command, part_environment, proxy_command, server_config
 from handson.room.hub.settings import Identity, RoomSettings
-from handson.room.hub.state import Places, Secrets, make_places, room_secrets, write_private
+from handson.room.hub.state import Places, Secrets, held, make_places, room_secrets, write_private
 from handson.room.space import watch
 from handson.room.supervisor import Part, Say, Supervisor, run_until_told
 
@@ -43,15 +40,7 @@ def hold(
     Raises HandsonError where something does not come up, or the folder's room runs already.
     """
     places = make_places(settings.state, settings.hub_identity, settings.proxy_identity, settings.group)
-    lock = FileLock(places.lock)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise HandsonError(
-            f"The room of {places.folder} is running already.",
-            "End it there with Ctrl-C, or name another --state FOLDER.",
-        ) from None
-    with lock:
+    with held(places):
         secrets = room_secrets(places)
         write_private(places.settings, settings.model_dump_json(indent=1))
         if settings.tls:

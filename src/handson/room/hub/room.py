@@ -146,13 +146,16 @@ class Room:
             self.queue.enter(number)
 
     async def started(self, number: int) -> None:
-        """Wait until a seat answers, which is started where it does not; raises where that fails."""
+        """Wait until a seat answers, which is started where it does not; raises where that fails or it is left."""
         self.ask_for_seat(number)
         async for _ in self.bell.heard():
             if self._seats.ready(number):
                 return
-            if self.queue.place(number).state == "failed":
+            state = self.queue.place(number).state
+            if state == "failed":
                 raise RuntimeError(self.queue.failure(number))
+            if state == "none":
+                raise HandsonError(f"Seat {number} does not start any more.", "Whoever had it left it, or it ended.")
 
     def come_back(self, typed: str) -> Attendee | None:
         """Whose come-back code that is, if anybody's who joined."""

@@ -11,17 +11,24 @@ ca/       a CA of the room's own, where one was made
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from handson.errors import HandsonError
 from handson.room.hub.codes import new_class_code, new_phrase
 from handson.room.hub.settings import Identity
-from handson.room.seat import linux
+from handson.room.seat import cgroups, linux
+from handson.room.seat.layout import Layout
+from handson.room.seat.limits import Limits
+from handson.room.seat.seats import Seats
 
 SOCKET_PATH_LIMIT = 107
 """Bytes of a UNIX socket's path (sun_path of unix(7), less the end)."""
@@ -213,19 +220,57 @@ def write_private(path: Path, text: str) -> None:
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
+        if os.geteuid() == 0:  # by the open file: what has its name may be a link by now, to anything
+            owner = path.parent.stat()
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
         file.flush()
         os.fsync(file.fileno())
-    owner = path.parent.stat()
-    if os.geteuid() == 0:
-        os.chown(partial, owner.st_uid, owner.st_gid)
     os.replace(partial, path)  # noqa: PTH105
 
 
+@contextlib.contextmanager
+def held(places: Places) -> Iterator[None]:
+    """This room for us alone; raises HandsonError where it runs."""
+    lock = FileLock(places.lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise HandsonError(
+            f"The room of {places.folder} is running already.",
+            "End it there with Ctrl-C, or name another --state FOLDER.",
+        ) from None
+    except OSError as error:
+        raise HandsonError(
+            f"The room's folder {places.folder} cannot be written to: {error.strerror or error}.",
+            "Run this as the user who started the room (with sudo, where that was with sudo).",
+        ) from None
+    with lock:
+        yield
+
+
 def forget(places: Places) -> bool:
-    """Remove everything that the room knows; whether there was anything."""
+    """Remove everything that the room knows; whether there was anything.
+
+    Raises HandsonError where the room runs, something of it stays, or that is the folder of something else.
+    """
     if not places.folder.exists():
         return False
-    if linux.is_mounted(places.folder):  # as a room with fenced seats leaves it when it is killed
-        linux.stop_sharing(places.folder)
-    shutil.rmtree(places.folder)
+    own = (places.hub, places.door.parent, places.jupyter.parent, places.folder / "seats", places.lock)
+    if any(places.folder.iterdir()) and not any(path.exists() for path in own):
+        raise HandsonError(
+            f"{places.folder} is no room's folder: nothing was removed.", "Name the room's with --state FOLDER."
+        )
+    with held(places):
+        if os.geteuid() == 0 and (places.folder / "seats").is_dir():  # those with fences outlive a killed room
+            groups = cgroups.find(places.folder)
+            Seats(Layout(places.folder), groups, Limits(), (), images=True).end_all()
+        try:
+            if linux.is_mounted(places.folder):  # likewise
+                linux.stop_sharing(places.folder)
+            shutil.rmtree(places.folder)
+        except OSError as error:
+            raise HandsonError(
+                f"{places.folder} could not be removed as a whole: {error}.",
+                "Look at what holds it, and try again.",
+            ) from None
     return True

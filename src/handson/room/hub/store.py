@@ -34,6 +34,10 @@ CREATE TABLE IF NOT EXISTS left_seat (number INTEGER PRIMARY KEY) STRICT;
 MOST_EVENTS = 200_000
 """Of a room; more are not kept. A class of 100 for three hours makes some 20,000."""
 
+_LAST = """
+SELECT max(coalesce((SELECT max(number) FROM attendee), 0),
+           coalesce((SELECT CAST(content AS INTEGER) FROM fact WHERE name = 'last'), 0))
+"""
 LAST_NUMBER = 999
 """Of a room, ever: numbers of those who were forgotten are not given again."""
 
@@ -96,6 +100,24 @@ def joined(file: Path) -> int:
         return int(connection.execute("SELECT count(*) FROM attendee").fetchone()[0])
 
 
+def numbers_ahead(file: Path, count: int) -> tuple[int, ...]:
+    """The seats of a room, at most `count`, that are wanted next: of those who took one, then of who comes new.
+
+    For who only looks at the database; one that cannot be read is the hub's to complain of.
+    """
+    taken: list[int] = []
+    last = 0
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection,
+    ):
+        taken = [
+            int(row[0]) for row in connection.execute("SELECT number FROM attendee WHERE door = 'seat' ORDER BY number")
+        ]
+        last = int(connection.execute(_LAST).fetchone()[0])
+    return tuple([*taken, *range(last + 1, LAST_NUMBER + 1)][:count])
+
+
 class Store:
     """The file. One process writes; each change is on the disk when its function returns."""
 
@@ -140,7 +162,7 @@ class Store:
             if self._one("SELECT count(*) FROM attendee WHERE folded = ?", folded(name)):
                 raise NameRefusedError("name_taken")
             self._refuse_where_full(door, seats, attendees, joining=True)
-            number = max(self._one("SELECT coalesce(max(number), 0) FROM attendee"), self.fact("last") or 0) + 1
+            number = self._one(_LAST) + 1
             if number > LAST_NUMBER:
                 raise RoomFullError
             one = Attendee(number, name, door, time.time())
@@ -152,7 +174,7 @@ class Store:
     def forget(self, number: int) -> None:
         """Remove an attendee and all they did. Their number is not given again: their come-back code is made of it."""
         with self._change() as connection:
-            last = max(self._one("SELECT coalesce(max(number), 0) FROM attendee"), self.fact("last") or 0)
+            last = self._one(_LAST)
             connection.execute("INSERT OR REPLACE INTO fact VALUES ('last', ?)", (json.dumps(last),))
             connection.execute("DELETE FROM attendee WHERE number = ?", (number,))
             connection.execute("DELETE FROM event WHERE number = ?", (number,))

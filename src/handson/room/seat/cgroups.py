@@ -3,6 +3,9 @@
 handson-…/room                  hub, proxy, keeper, templates
 handson-…/seats/N/server        what answers the learner's browser
 handson-…/seats/N/kernels       what runs the learner's cells
+
+In version 2 a group either holds processes or hands controllers down, never both. So a room's groups are not in the one
+that it was started in, but in the nearest one around it that hands down all that can be had.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +35,8 @@ class Groups:
     version: Literal[0, 1, 2]
     roots: dict[str, Path]
     name: str = "handson"
+    outside: tuple[Path, ...] = field(default=(), compare=False)
+    """Where the process that looked for these groups was; it goes back there before they are removed."""
 
     @property
     def missing(self) -> list[str]:
@@ -149,9 +154,9 @@ class Groups:
 
     def remove_room(self) -> None:
         """Take the room's groups away; seats' are gone, and this process steps out of the room's."""
-        for root in self.roots.values():
+        for folder in self.outside:
             with suppress(OSError):
-                _write(root, "cgroup.procs", 0)
+                _write(folder, "cgroup.procs", 0)
         for parts in (("room",), ("seats",), ()):
             for folder in self._folders(*parts).values():
                 _remove(folder)
@@ -160,28 +165,85 @@ class Groups:
 def find(state: Path, mounts: str | None = None, own: str | None = None) -> Groups:
     """The control groups that a room with this state directory can use here.
 
-    `mounts` and `own` are the texts of /proc/self/mounts and /proc/self/cgroup.
+    Of version 2, what is handed down now; `hand_down` asks for more. `mounts` and `own` are the texts of
+    /proc/self/mounts and /proc/self/cgroup.
     """
-    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8") if mounts is None else mounts
-    own = Path("/proc/self/cgroup").read_text(encoding="utf-8") if own is None else own
+    mounts, own = _read(mounts, own)
     name = "handson-" + hashlib.sha256(os.fsencode(state)).hexdigest()[:8]
-    mine = {controller: path for _, names, path in _lines(own) for controller in names.split(",")}
-    fields = [line.split() for line in mounts.splitlines()]
-    for _, folder, kind, *_ in fields:
-        if kind == "cgroup2":
-            root = _beside(Path(folder), mine.get("", "/"), name)
-            with suppress(OSError):
-                if set(NEEDED) <= set((root / "cgroup.controllers").read_text().split()):
-                    return Groups(2, dict.fromkeys(NEEDED, root), name)
+    two = _version_2(mounts, own, name)
     roots: dict[str, Path] = {}
-    for _, folder, kind, options, *_ in fields:
-        for controller in {"cpu", "cpuacct", "memory", "pids"} & set(options.split(",")) if kind == "cgroup" else ():
-            root = _beside(Path(folder), mine.get(controller, "/"), name)
+    for folder, options in _mounted(mounts, "cgroup"):
+        for controller in {"cpu", "cpuacct", "memory", "pids"} & set(options.split(",")):
+            root = _beside(folder, _own(own).get(controller, "/"), name)
             if os.access(root, os.W_OK):
                 roots[controller] = root
     if "cpuacct" not in roots:
         roots.pop("cpu", None)
-    return Groups(1 if roots else 0, roots, name)
+    one = Groups(1 if roots else 0, roots, name, tuple(dict.fromkeys(roots.values())))
+    return one if two is None or len(two.missing) > len(one.missing) else two
+
+
+def _version_2(mounts: str, own: str, name: str) -> Groups | None:
+    for outermost, _ in _mounted(mounts, "cgroup2"):
+        here = _beside(outermost, _own(own).get("", "/"), name)
+        handed = _words(outermost / "cgroup.subtree_control") & set(NEEDED)  # none further in hands down more
+        for folder in _inside_out(here, outermost) if handed else ():
+            if handed <= _words(folder / "cgroup.subtree_control") and os.access(folder, os.W_OK):
+                return Groups(2, {key: folder for key in NEEDED if key in handed}, name, (here,))
+    return None
+
+
+def hand_down(mounts: str | None = None, own: str | None = None) -> None:
+    """Have version 2 hand down what a room needs, as far as the kernel allows; what it refuses, `find` does without.
+
+    The outermost group of a container holds all its processes and so may hand down nothing: they move to a leaf.
+    """
+    mounts, own = _read(mounts, own)
+    for outermost, _ in _mounted(mounts, "cgroup2"):
+        wanted = _words(outermost / "cgroup.controllers") & set(NEEDED)
+        wanted -= _words(outermost / "cgroup.subtree_control")
+        with suppress(OSError):
+            in_it = _beside(outermost, _own(own).get("", "/"), "") == outermost
+            if wanted and in_it and (outermost / "cgroup.type").exists():  # the kernel's own root has no such file
+                _empty(outermost, outermost / "handson-others")
+        for controller in sorted(wanted):
+            with suppress(OSError):  # each by itself: one that is refused keeps no other away
+                _write(outermost, "cgroup.subtree_control", f"+{controller}")
+
+
+def _empty(group: Path, leaf: Path) -> None:
+    leaf.mkdir(exist_ok=True)
+    for pid in (group / "cgroup.procs").read_text().split():
+        with suppress(OSError):  # it has ended
+            _write(leaf, "cgroup.procs", pid)
+
+
+def _read(mounts: str | None, own: str | None) -> tuple[str, str]:
+    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8") if mounts is None else mounts
+    own = Path("/proc/self/cgroup").read_text(encoding="utf-8") if own is None else own
+    return mounts, own
+
+
+def _mounted(mounts: str, wanted: str) -> Iterable[tuple[Path, str]]:
+    for line in mounts.splitlines():
+        _, folder, kind, options, *_ = line.split()
+        if kind == wanted:
+            yield Path(folder), options
+
+
+def _inside_out(here: Path, outermost: Path) -> Iterable[Path]:
+    yield from (folder for folder in (here, *here.parents) if folder.is_relative_to(outermost))
+
+
+def _words(file: Path) -> set[str]:
+    try:
+        return set(file.read_text().split())
+    except OSError:
+        return set()
+
+
+def _own(text: str) -> dict[str, str]:
+    return {controller: path for _, names, path in _lines(text) for controller in names.split(",")}
 
 
 def _beside(mounted: Path, mine: str, name: str) -> Path:
@@ -190,7 +252,7 @@ def _beside(mounted: Path, mine: str, name: str) -> Path:
     if name in parts:
         parts = parts[: parts.index(name)]
     here = mounted.joinpath(*parts)
-    return here if here.is_dir() else mounted
+    return here if here.is_dir() and ".." not in parts else mounted
 
 
 def _lines(text: str) -> Iterable[tuple[str, str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -55,20 +56,26 @@ def _make_image(image: Path, uid: int, size: int) -> None:
 def set_aside(image: Path) -> bool:
     """Have the host keep all of the image's space for it, whoever fills the host's disk; False where it cannot.
 
-    Without, a full host is an error of the seat's disk, which then is read-only. The image may be mounted. Raises
-    HandsonError where the host has not so much.
+    Without, a full host is an error of the seat's disk, which then is read-only. The image may be mounted, beside it as
+    `mount_home` does. Raises HandsonError where the host has not so much; nothing more is taken of it then.
     """
     if linux.is_in_memory(image):
         return False  # of that there is never enough to keep it idle
-    size = image.stat().st_size
-    with image.open("r+b") as file:
-        try:
+    now, host = image.stat(), os.statvfs(image)
+    size, missing, free = now.st_size, now.st_size - now.st_blocks * 512, host.f_bavail * host.f_frsize
+    try:
+        if missing > free:  # asked before: ext4 and others keep what they took until there was no more
+            raise OSError(errno.ENOSPC, f"{free / 1e6:.0f} MB are free")
+        with image.open("r+b") as file:
             return linux.allocate(file.fileno(), size)
-        except OSError as error:
-            raise HandsonError(
-                f"There is no space for the disk of a seat ({size / 1e6:.0f} MB): {error.strerror}.",
-                f"Free some space on the disk of {image.parent}.",
-            ) from None
+    except OSError as error:
+        if is_mounted(image.parent / "home"):  # somebody else was faster
+            with suppress(OSError):
+                linux.give_back_unused(image.parent / "home")
+        raise HandsonError(
+            f"There is no space for the disk of a seat ({size / 1e6:.0f} MB): {error.strerror}.",
+            f"Free some space on the disk of {image.parent}.",
+        ) from None
 
 
 def can_set_aside(folder: Path) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import json
 import logging
 import os
@@ -221,12 +222,12 @@ class Keeper:
                 await asyncio.sleep(0.1)
 
     async def _stop(self, number: int, _: Message) -> Message:
-        """End the seat's server and its kernels; the seat stays ready."""
+        """End the seat's server and its kernels; the seat stays ready. Raises HandsonError where they do not end."""
         await self._end(number)
         return {"stopped": True}
 
     async def _end(self, number: int) -> None:
-        """End all processes of a seat, its server first and gently."""
+        """End all processes of a seat, its server first and gently; raises HandsonError where they do not end."""
         self._ahead.discard(number)
         self.governor.forget(number)
         self.turnstile.forget(number)
@@ -237,7 +238,10 @@ class Keeper:
             await _ended(server, GRACE)
         first = self.seats.kill(number)
         if first is not None and not await _ended(first, GRACE):
-            log.error("seat %s does not end", number)
+            raise HandsonError(
+                f"Seat {number} does not end: its process {first.pid} runs on {GRACE:.0f} s after it was killed.",
+                "Wait and try again. A disk that does not answer holds up whoever uses it.",
+            )
         self.seats.forget_process(number)
 
     async def _poll(self, number: int, _: Message) -> Message:
@@ -245,8 +249,12 @@ class Keeper:
         return {"running": self.seats.process(number, "server") is not None}
 
     async def _forget(self, number: int, _: Message) -> Message:
-        """End the seat and remove its files."""
+        """End the seat and remove its files; raises HandsonError where something of it stays."""
         await self._end(number)
+        if number in self.settings.ahead:  # a keeper that comes after this one does not make it again
+            rest = tuple(other for other in self.settings.ahead if other != number)
+            self.settings = dataclasses.replace(self.settings, ahead=rest)
+            self.settings.write()
         self.seats.forget(number)
         return {"forgotten": True}
 
@@ -286,8 +294,8 @@ class Keeper:
                 self.turnstile.look(running, [n for n in running if self.governor.computes(n)])
 
     async def _fork_ahead(self) -> None:
-        """Have the first seats wait for whoever comes, one after the other."""
-        for number in range(1, self.settings.ahead + 1):
+        """Have seats wait for whoever comes, one after the other."""
+        for number in self.settings.ahead:
             try:
                 await self.answer({"do": "prepare", "seat": number})
             except (HandsonError, OSError) as error:
@@ -295,7 +303,10 @@ class Keeper:
 
     async def _end_all(self) -> None:
         """End seats, then templates (which wait for their children to the last), and take away what was made."""
-        await asyncio.gather(*(self._end(number) for number in self.seats.numbers()))
+        ends = await asyncio.gather(*(self._end(number) for number in self.seats.numbers()), return_exceptions=True)
+        for error in ends:
+            if error is not None:
+                log.error("%s", error)
         for pid in list(self._templates):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)

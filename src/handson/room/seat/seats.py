@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from handson.room.seat.place import SeatPlace
 from handson.room.seat.root import View
 
 _FILE = "seat.json"
+_PATIENCE = 20.0
+"""Seconds for killed seats to end."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +109,34 @@ class Seats:
                 os.kill(found.pid, signal.SIGKILL)  # with the first process of a PID namespace, all others end
         return found
 
+    def end_all(self) -> None:
+        """End what still runs of a room whose keeper is gone; files stay. Raises HandsonError for what does not end."""
+        firsts = {number: self.kill(number) for number in self.numbers()}
+        deadline = time.monotonic() + _PATIENCE
+        for number, first in firsts.items():
+            while first is not None and first.runs:
+                if time.monotonic() > deadline:
+                    raise HandsonError(
+                        f"Seat {number} does not end: its process {first.pid} runs on after it was killed.",
+                        "Wait and try again. A disk that does not answer holds up whoever uses it.",
+                    )
+                time.sleep(0.01)
+            self.close(number)
+        self.groups.remove_room()
+
     def forget(self, number: int) -> None:
-        """Remove an ended seat's files, groups, everything."""
+        """Remove an ended seat's files, groups, everything; raises HandsonError where files stay."""
         self.close(number)
-        shutil.rmtree(self.layout.seat(number), ignore_errors=True)
-        with suppress(OSError):
-            self.layout.run(number).rmdir()
+        try:
+            if self.layout.seat(number).exists():
+                shutil.rmtree(self.layout.seat(number))
+            if self.layout.run(number).exists():
+                self.layout.run(number).rmdir()
+        except OSError as error:
+            raise HandsonError(
+                f"Files of seat {number} could not be removed: {error}.",
+                f"Look at what holds {self.layout.seat(number)}, and try again.",
+            ) from None
 
     def close(self, number: int) -> None:
         """Unmount what an ended seat had mounted, and take its groups away; its files stay."""

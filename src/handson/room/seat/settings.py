@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,12 @@ class Settings:
     """JupyterHub's base_url."""
     hub_socket: str = "hub.sock"
     """The name of the hub's socket for its API, in the folder `Layout.hub_door`."""
-    ahead: int = 0
-    """How many seats wait, forked, for somebody to take them."""
+    ahead: tuple[int, ...] = ()
+    """The seats that wait, forked, for somebody to take them, in this order."""
     preload: tuple[str, ...] = ()
     """Modules that kernels have imported, beside the usual ones."""
+    refused: str = ""
+    """What the kernel said where it did not let control groups be made; the room has none then."""
 
     def server_settings(self, number: int) -> dict[str, str]:
         """What a seat's server must know before it is asked for: its address, and where JupyterLab's settings are."""
@@ -53,12 +56,15 @@ class Settings:
     def seats(self) -> Seats:
         """The seats of this room on this host."""
         shown = environment_paths((*self.shown, self.state / "shown"))
-        return Seats(self.layout, cgroups.find(self.state), self.limits, shown, self.images)
+        groups = cgroups.Groups(0, {}) if self.refused else cgroups.find(self.state)
+        return Seats(self.layout, groups, self.limits, shown, self.images)
 
     def write(self) -> Path:
         """Keep these settings where only root reads them; returns the file."""
-        file = self.state / "seats" / _FILE
-        file.write_text(json.dumps(dataclasses.asdict(self), default=str, indent=1), encoding="utf-8")
+        file = kept_in(self.state)
+        new = file.with_suffix(".new")
+        new.write_text(json.dumps(dataclasses.asdict(self), default=str, indent=1), encoding="utf-8")
+        new.replace(file)  # whole at any time: a keeper that is started anew reads it
         return file
 
     @classmethod
@@ -68,14 +74,20 @@ class Settings:
         known["state"] = Path(known["state"])
         known["shown"] = tuple(Path(path) for path in known["shown"])
         known["preload"] = tuple(known["preload"])
+        known["ahead"] = tuple(known["ahead"])
         known["limits"] = Limits(**known["limits"])
         return cls(**known)
 
 
-def prepared(settings: Settings) -> Settings:
-    """Make the room's folders and groups, and learn whether homes can be disks; needs root.
+def kept_in(state: Path) -> Path:
+    """The file of a room's settings."""
+    return state / "seats" / _FILE
 
-    Raises HandsonError where seats' user IDs are taken, OSError where the kernel does not allow the groups.
+
+def prepared(settings: Settings) -> Settings:
+    """Make the room's folders and groups, and learn whether it can have groups and homes can be disks; needs root.
+
+    Raises HandsonError where JupyterHub could not use the folder.
     """
     if str(settings.state) != str(settings.state).lower():
         raise HandsonError(
@@ -86,8 +98,17 @@ def prepared(settings: Settings) -> Settings:
     lab = settings.state / "shown" / "jupyter" / "labconfig" / "default_setting_overrides.json"
     lab.parent.mkdir(parents=True, exist_ok=True)
     lab.write_text(json.dumps(LAB_SETTINGS, indent=1), encoding="utf-8")
-    cgroups.find(settings.state).make_room()
+    refused = settings.refused
+    if not refused:
+        cgroups.hand_down()
+        try:
+            groups = cgroups.find(settings.state)
+            groups.make_room()
+            with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as one:  # it ends with its input
+                groups.join_room(one.pid)
+        except OSError as error:
+            refused = str(error)
     images = settings.images and disk.can_mount_images(settings.state / "seats")
-    settings = dataclasses.replace(settings, images=images)
+    settings = dataclasses.replace(settings, images=images, refused=refused)
     settings.write()
     return settings
