@@ -93,7 +93,13 @@ def test_the_command_to_type_names_what_sudo_does_not_pass_on(
     assert console.with_sudo("room") == "sudo .venv/bin/handson room --seats 40"
     monkeypatch.chdir(tmp_path)
     assert console.with_sudo("room") == (f"sudo 'my workshop/.venv/bin/handson' room --seats 40 --workshop '{typed}'")
-    (typed / ".venv" / "bin" / "handson").unlink()
+    programs = typed / ".venv" / "bin"
+    monkeypatch.chdir(programs)
+    assert console.with_sudo("room") == f"sudo '{programs}/handson' room --seats 40", (
+        "sudo looks for bare names on PATH"
+    )
+    monkeypatch.chdir(tmp_path)
+    (programs / "handson").unlink()
     assert console.with_sudo("room").startswith(f"sudo '{typed}/.venv/bin/python' -m handson room")
 
 

@@ -45,7 +45,8 @@ def bring_room() -> str:
     named = [Path(folder) for folder in [os.environ.get("HANDSON_WORKSHOP")] if folder]
     for folder in (Path(__file__).parents[3], Path(sys.prefix).parent, *named):
         if (folder / "start.py").is_file() and (folder / "requirements-room.lock").is_file():
-            return f"python3 {_from_here(folder / 'start.py')} room"
+            start = "start.py" if folder == Path.cwd() else _from_here(folder / "start.py")
+            return f"python3 {start} room"
     return f"{sys.executable} -m pip install 'handson[laptop,room]'"
 
 
@@ -63,7 +64,8 @@ def with_sudo(command: str) -> str:
 def _from_here(path: Path) -> str:
     """A path for the shell, from the current folder where it is in there."""
     here = Path.cwd()
-    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+    inside = path.is_relative_to(here) and path.parent != here  # a bare name would be looked for on PATH
+    return shlex.quote(str(path.relative_to(here) if inside else path))
 
 
 def plain(text: str) -> str:
