@@ -4,7 +4,7 @@
 Standard library only. This file must be understood by every Python from 2.7 on, so that one that is too old gets
 plain words and not a SyntaxError: no f-string, no annotation, no keyword-only argument in here.
 """
-# ruff: noqa: PTH100, PTH112, PTH113, PTH118, PTH120, PTH123, PTH207, RUF005
+# ruff: noqa: PTH100, PTH112, PTH113, PTH116, PTH118, PTH120, PTH123, PTH207, RUF005
 
 from __future__ import print_function
 
@@ -63,6 +63,9 @@ def main(arguments):
         print("-> Copy the whole folder of the workshop, not only start.py.", file=sys.stderr)
         return 1
     sys.path.insert(0, source)
+    if os.name == "posix" and os.geteuid() == 0 and os.stat(root).st_uid:  # sudo: leave none of root's files here
+        sys.dont_write_bytecode = True
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     if words and sys.version_info < (3, 6):  # the doctor itself needs 3.6
         print(words, file=sys.stderr)
         return 1

@@ -7,8 +7,9 @@
 Needs `uv` and `packaging` in the Python that runs it, and the network. uv reads PyPI itself, none of this machine's
 pip settings, so that nothing of this machine gets into the lock.
 
-Written: requirements.lock (base + laptop), requirements-test.lock (the same + jupyterlite + room + test), and
-src/handson/environment/sizes.json (megabytes and longest path, for the progress bar and the checks before a set-up).
+Written: requirements.lock (base + laptop), requirements-room.lock (the same + room), requirements-test.lock (the same +
+jupyterlite + test), and src/handson/environment/sizes.json (megabytes and longest path, for the progress bar and the
+checks before a set-up). Where no room runs (macOS, Windows) the second installs what the first does.
 """
 
 from __future__ import annotations
@@ -167,13 +168,15 @@ def main() -> None:
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
     parser.add_argument("--sizes", action="store_true", help="measure again only")
     options = parser.parse_args()
-    lock, test_lock = ROOT / "requirements.lock", ROOT / "requirements-test.lock"
+    names = {"laptop": "requirements.lock", "room": "requirements-room.lock", "test": "requirements-test.lock"}
+    locks = {extra: ROOT / name for extra, name in names.items()}
     if not options.sizes:
-        compile_lock(["laptop", "jupyterlite", "room", "test"], test_lock, None, options.upgrade)
-        compile_lock(["laptop"], lock, test_lock, options.upgrade)
+        compile_lock(["laptop", "jupyterlite", "room", "test"], locks["test"], None, options.upgrade)
+        compile_lock(["laptop", "room"], locks["room"], locks["test"], options.upgrade)
+        compile_lock(["laptop"], locks["laptop"], locks["test"], options.upgrade)
     sizes: dict[str, Any] = {"made_by": "python scripts/lock.py", "python": MEASURED_PYTHON, "platforms": {}}
     for platform in PLATFORMS:
-        sizes["platforms"][platform] = {"laptop": measure(platform, lock), "test": measure(platform, test_lock)}
+        sizes["platforms"][platform] = {extra: measure(platform, lock) for extra, lock in locks.items()}
         print(platform, sizes["platforms"][platform])
     SIZES.write_text(json.dumps(sizes, indent=2) + "\n", encoding="utf-8")
 

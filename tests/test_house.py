@@ -19,7 +19,7 @@ FLOORS: list[set[str]] = [
     {"cli"},
     {"laptop", "kit", "room", "rehearse"},
     {"lessons"},
-    {"workshop", "assets", "environment", "chromium", "memory"},
+    {"workshop", "assets", "environment", "chromium", "memory", "nodejs"},
     {"doctor", "toml"},
     {"problems"},
     {"page"},

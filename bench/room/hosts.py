@@ -18,7 +18,7 @@ from pathlib import Path
 from attendee import GATE_KEY, Attendee, Guest
 
 from handson.kit.frontend import front_end
-from handson.room.hub.node import node
+from handson.nodejs import node
 from handson.room.seat.settings import Settings
 
 STOCK = """

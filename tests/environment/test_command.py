@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -87,10 +88,48 @@ def test_a_selection_of_tests_runs_one_after_the_other(
     assert handed[0][1:] == ["-m", "pytest", "-rs", *passed]
 
 
+@pytest.mark.parametrize(
+    ("words", "extra"),
+    [
+        ([], "laptop"),
+        (["lessons", "room"], "laptop"),
+        (["test", "-k", "room"], "test"),
+        (["room", "--seats", "40"], "room"),
+        (["rehearse", "30"], "room"),
+    ],
+)
+def test_a_command_gets_what_it_needs_and_all_its_words(
+    words: list[str], extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("handson.environment.trouble.sys", SimpleNamespace(platform="linux"))
+    asked: list[object] = []
+    handed: list[list[str]] = []
+    monkeypatch.setattr(command, "ready", lambda _, extra, *more: asked.append(extra))
+    monkeypatch.setattr(command, "hand_over", lambda words: handed.append(words) or 0)
+    assert command.main(words, tmp_path) == 0
+    assert asked == [extra]
+    if extra != "test":
+        assert handed[0][1:] == ["-m", "handson", *(words or ["open"])]
+
+
+@pytest.mark.parametrize(("word", "what"), [("room", "A room"), ("rehearse", "A rehearsal")])
+def test_a_room_is_refused_before_anything_is_installed_where_there_is_no_linux(
+    word: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("handson.environment.trouble.sys", SimpleNamespace(platform="darwin"))
+    monkeypatch.setattr(command, "ready", lambda *_: pytest.fail("set up"))
+    assert command.main([word], tmp_path) == 1
+    said = capsys.readouterr().err
+    assert f"{what} runs on Linux only; this is darwin." in said
+    assert "the lesson page (`handson kit site`)" in said
+
+
 def test_help_names_every_option(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert command.main(["--help"], tmp_path) == 0
     said = capsys.readouterr().out
     assert all(option in said for option in command.OPTIONS)
+    assert all(f"start.py {word}" in said for word in command.NEEDS)
 
 
 def test_the_doctor_needs_no_environment(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

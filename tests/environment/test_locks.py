@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = [ROOT / "requirements.lock", ROOT / "requirements-test.lock"]
+LOCKS = [ROOT / name for name in ("requirements.lock", "requirements-room.lock", "requirements-test.lock")]
+LAPTOP, ROOM, TEST = LOCKS
 PLATFORMS = {
     "linux-x86_64": "x86_64-manylinux_2_28",
     "linux-aarch64": "aarch64-manylinux_2_28",
@@ -48,13 +49,25 @@ def test_the_lock_holds_what_pyproject_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = {normalized(line) for line in [*project["dependencies"], *extras["laptop"]]}
-    assert wanted | {"uv", "hatchling"} <= set(pins(LOCKS[0]))
-    assert wanted | {normalized(line) for line in extras["jupyterlite"] + extras["test"]} <= set(pins(LOCKS[1]))
+    assert wanted | {"uv", "hatchling"} <= set(pins(LAPTOP))
+    room = {normalized(line) for line in extras["room"]}
+    assert wanted | room | {"uv"} <= set(pins(ROOM))
+    assert wanted | room | {normalized(line) for line in extras["jupyterlite"] + extras["test"]} <= set(pins(TEST))
 
 
-def test_both_locks_agree_on_every_version() -> None:
-    plain, tests = pins(LOCKS[0]), pins(LOCKS[1])
-    assert {name: tests.get(name) for name in plain} == plain
+def test_each_lock_holds_the_one_before_in_the_same_versions() -> None:
+    for less, more in ((LAPTOP, ROOM), (ROOM, TEST)):
+        plain, all_of_it = pins(less), pins(more)
+        assert {name: all_of_it.get(name) for name in plain} == plain
+
+
+def test_what_only_a_room_needs_is_for_linux_alone() -> None:
+    text = ROOM.read_text(encoding="utf-8")
+    for name in set(pins(ROOM)) - set(pins(LAPTOP)):
+        markers = re.findall(rf"^{re.escape(name)}==\S+ ; (.*) \\$", text, re.MULTILINE)
+        assert markers, name
+        assert all(re.search(r"sys_platform == 'linux'", marker) for marker in markers), (name, markers)
+        assert not [marker for marker in markers if re.search("darwin|win32", marker)], name
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
@@ -77,7 +90,7 @@ def test_every_locked_package_has_a_wheel_on_every_platform(
     monkeypatch.setenv("MACOSX_DEPLOYMENT_TARGET", "14.0")  # torch 2.13's wheels begin there
     command = [uv, "--no-config", "pip", "install", "--dry-run", "--target", tmp_path, "--python", sys.executable]
     command += ["--python-platform", PLATFORMS[platform], "--python-version", python, "--no-deps"]
-    command += ["--only-binary", ":all:", "--require-hashes", "-r", LOCKS[1]]
+    command += ["--only-binary", ":all:", "--require-hashes", "-r", TEST]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if "error sending request" in done.stderr or "dns error" in done.stderr:
         pytest.skip(f"PyPI cannot be reached: {done.stderr.splitlines()[0]}")

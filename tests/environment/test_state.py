@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from handson.environment import inventory, state
-from handson.environment.places import Places
+from handson.environment.places import Extra, Places, larger
 from handson.environment.state import Need
 
 PLATFORM = "linux-x86_64"
@@ -24,7 +26,8 @@ def places(tmp_path: Path) -> Places:
     (root / "src" / "handson" / "__init__.py").write_text('__version__ = "1"\n')
     (root / "pyproject.toml").write_text("[project]\n")
     (root / "requirements.lock").write_text("rich==1\n")
-    (root / "requirements-test.lock").write_text("rich==1\npytest==1\n")
+    (root / "requirements-room.lock").write_text("rich==1\njupyterhub==1\n")
+    (root / "requirements-test.lock").write_text("rich==1\njupyterhub==1\npytest==1\n")
     python = tmp_path / "python3.11"
     python.write_text("#!/bin/sh\necho 3.11\n")
     python.chmod(0o755)
@@ -38,12 +41,12 @@ def places(tmp_path: Path) -> Places:
     (site / "rich.py").write_text("x = 1")
     places.state.mkdir()
     inventory.save(inventory.take(places.env, site), places.state / "inventory.json")
-    state.write_stamp(places, state.current_stamp(places, PLATFORM, tests=False))
+    state.write_stamp(places, state.current_stamp(places, PLATFORM, "laptop"))
     return places
 
 
-def assess(places: Places, tests: bool = False, platform: str = PLATFORM) -> tuple[Need, str]:
-    found = state.assess(places, platform, tests)
+def assess(places: Places, extra: Extra = "laptop", platform: str = PLATFORM) -> tuple[Need, str]:
+    found = state.assess(places, platform, extra)
     return found.need, found.reason
 
 
@@ -84,7 +87,7 @@ def test_half_a_stamp_is_none(places: Places, text: str) -> None:
 
 def test_a_missing_file_names_its_distribution(places: Places) -> None:
     (places.env / "lib/python3.11/site-packages/rich.py").unlink()
-    found = state.assess(places, PLATFORM, tests=False)
+    found = state.assess(places, PLATFORM, "laptop")
     assert found.need is Need.MEND
     assert found.reason == "Files are missing or changed in rich."
     assert list(found.damaged) == ["rich"]
@@ -133,7 +136,7 @@ def test_an_environment_of_another_kind_of_machine_is_noticed(places: Places) ->
 
 
 def test_a_changed_lock_is_installed(places: Places) -> None:
-    places.lock(tests=False).write_text("rich==2\n")
+    places.lock("laptop").write_text("rich==2\n")
     assert assess(places) == (Need.MEND, "The locked requirements have changed.")
 
 
@@ -142,8 +145,41 @@ def test_a_new_version_of_handson_is_installed(places: Places) -> None:
     assert assess(places) == (Need.MEND, "handson itself has changed.")
 
 
-def test_test_tools_are_added_once_and_then_serve_both(places: Places) -> None:
-    assert assess(places, tests=True) == (Need.MEND, "The test tools are not installed yet.")
-    state.write_stamp(places, state.current_stamp(places, PLATFORM, tests=True))
-    assert assess(places, tests=True)[0] is Need.NOTHING
-    assert assess(places, tests=False)[0] is Need.NOTHING
+@pytest.mark.parametrize(
+    ("there", "asked", "reason"),
+    [
+        ("laptop", "room", "What a room needs is not installed yet."),
+        ("laptop", "test", "The test tools are not installed yet."),
+        ("room", "test", "The test tools are not installed yet."),
+        ("room", "laptop", ""),
+        ("room", "room", ""),
+        ("test", "laptop", ""),
+        ("test", "room", ""),
+    ],
+)
+def test_what_is_missing_is_added_and_what_is_there_serves_for_less(
+    places: Places, there: Extra, asked: Extra, reason: str
+) -> None:
+    state.write_stamp(places, state.current_stamp(places, PLATFORM, there))
+    assert assess(places, asked) == (Need.MEND if reason else Need.NOTHING, reason)
+
+
+def test_of_two_extras_the_larger_holds_the_other() -> None:
+    assert [larger("laptop", "room"), larger("test", "room"), larger("room", "room")] == ["room", "test", "room"]
+
+
+@pytest.mark.parametrize(("tests", "extra"), [(False, "laptop"), (True, "test")])
+def test_a_stamp_from_before_there_were_rooms_is_understood(places: Places, tests: bool, extra: Extra) -> None:
+    stamp = state.current_stamp(places, PLATFORM, extra)
+    old = {**asdict(stamp), "tests": tests}
+    del old["extra"]
+    (places.state / "stamp.json").write_text(json.dumps(old))
+    assert state.read_stamp(places) == stamp
+    assert assess(places, extra) == (Need.NOTHING, "")
+    assert assess(places) == (Need.NOTHING, "")
+
+
+def test_a_stamp_of_an_extra_that_there_is_not_is_none(places: Places) -> None:
+    stamp = asdict(state.current_stamp(places, PLATFORM, "room"))
+    (places.state / "stamp.json").write_text(json.dumps({**stamp, "extra": "casino"}))
+    assert state.read_stamp(places) is None

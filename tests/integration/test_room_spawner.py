@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from handson.kit.frontend import front_end
-from handson.room.hub.node import node
+from handson.nodejs import node
 from tests.conftest import ROOT
 from tests.room.keeping import Keeping, needs_seats
 

@@ -43,6 +43,7 @@ TORCH = [
     "markupsafe",
     "fsspec",
 ]
+ROOM = ["segno"]
 TESTS = ["pytest", "iniconfig", "pygments", "pytest-xdist", "execnet"]
 
 PYPROJECT = """\
@@ -109,7 +110,8 @@ def write_workshop(root: Path) -> None:
     (root / "pyproject.toml").write_text(PYPROJECT)
     (root / "workshop.toml").write_text("")
     (root / "requirements.lock").write_text(part_of_lock(BUILD + TORCH))
-    (root / "requirements-test.lock").write_text(part_of_lock(BUILD + TORCH + TESTS))
+    (root / "requirements-room.lock").write_text(part_of_lock(BUILD + TORCH + ROOM))
+    (root / "requirements-test.lock").write_text(part_of_lock(BUILD + TORCH + ROOM + TESTS))
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +225,41 @@ def test_test_adds_the_tools_once_and_runs_pytest_with_reasons_for_skips(fresh: 
     assert "1 failed, 1 passed, 1 skipped" in whole.stdout
     assert "no GPU here" in whole.stdout
     assert fresh.start().stderr == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="rooms run on Linux")
+def test_room_adds_what_it_needs_once_and_lessons_do_not_take_it_away(fresh: Workshop) -> None:
+    fresh.ready()
+    done = fresh.start("room", "--seats", "40")
+    assert words(done) == ["room", "--seats", "40"]
+    assert "What a room needs is not installed yet. Mending the environment." in done.stderr
+    assert (fresh.site / "segno").is_dir()
+    assert fresh.start("rehearse", "30").stderr == ""
+    assert fresh.start("lessons").stderr == ""
+
+
+def of_root(workshop: Workshop) -> list[Path]:
+    return [path for path in [workshop.root, *workshop.root.rglob("*")] if path.lstat().st_uid == 0]
+
+
+@as_root
+def test_root_leaves_nothing_of_its_own_in_the_environment_of_another(fresh: Workshop) -> None:
+    assert words(fresh.start("room")) == ["room"]
+    shutil.rmtree(fresh.root / "src" / "handson" / "environment" / "__pycache__", ignore_errors=True)
+    for path in [fresh.root, *fresh.root.rglob("*")]:
+        os.chown(path, 4711, 4711, follow_symlinks=False)
+    assert words(fresh.start("room")) == ["room"]
+    assert not of_root(fresh)
+    shutil.rmtree(fresh.site / "segno")
+    done = fresh.start("room")
+    assert done.returncode == 1
+    assert "is user 4711's, and this is root" in done.stderr
+    assert "without sudo first: python3 start.py room   then: sudo " in done.stderr
+    assert not of_root(fresh)
+    shutil.rmtree(fresh.env)
+    assert fresh.start("room", SUDO_UID="4711").returncode == 1
+    assert not of_root(fresh)
+    assert not fresh.env.exists()
 
 
 # --- half-broken environments -----------------------------------------------------------------------------------------

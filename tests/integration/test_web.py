@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 import pytest
 
+from handson import nodejs
 from handson.kit.frontend import CHECKOUT, packages
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -14,9 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 @pytest.mark.parametrize("script", ["typecheck", "lint", "test"])
 def test_the_front_end_is_right(script: str) -> None:
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("no Node.js with npm here: install them to test the front end")
-    packages()
-    done = subprocess.run([npm, "run", "--silent", script], cwd=CHECKOUT, capture_output=True, text=True)
+    npm = packages() if nodejs.npm() else pytest.skip("no Node.js with npm here: install them to test the front end")
+    command = [*npm.command, "run", "--silent", script]
+    done = subprocess.run(command, cwd=CHECKOUT, env=npm.environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

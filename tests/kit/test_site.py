@@ -21,6 +21,7 @@ from handson.kit import frontend, site
 from handson.kit.carried import Carried
 from handson.kit.site import build_site, markdown
 from handson.lessons.catalog import read_catalog
+from handson.nodejs import Npm
 from handson.workshop import read_workshop
 from tests.conftest import CAT
 from tests.kit.test_packing import bytes_of
@@ -347,9 +348,11 @@ def test_without_npm_the_front_end_says_what_to_install(tmp_path: Path, monkeypa
         (tmp_path / "web" / name).write_text("{}")
     monkeypatch.setattr(frontend, "CHECKOUT", tmp_path / "web")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(HandsonError, match="no npm to build it with") as refused:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(HandsonError, match=r"there is no npm \(with Node\.js 20 or newer\)") as refused:
         frontend.front_end()
     assert "Node.js 20" in refused.value.way_out
+    assert "python3 start.py room" in refused.value.way_out
 
 
 @pytest.fixture
@@ -397,8 +400,9 @@ def test_packages_that_another_brings_are_waited_for_and_not_brought_again(
     tmp_path: Path, built: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     web = tmp_path / "web"
-    monkeypatch.setattr("shutil.which", lambda _: "npm")
-    monkeypatch.setattr(frontend, "_run", lambda command: pytest.fail(f"ran {command}"))
+    npm = Npm(("npm",))
+    monkeypatch.setattr(frontend, "npm", lambda: npm)
+    monkeypatch.setattr(frontend, "_run", lambda _, *words: pytest.fail(f"ran {words}"))
     other = FileLock(web / ".lock")
     other.acquire()
 
@@ -408,7 +412,7 @@ def test_packages_that_another_brings_are_waited_for_and_not_brought_again(
         (web / "node_modules" / ".handson-lock").write_text(lock)
         other.release()
 
-    assert frontend.packages(said) == "npm"
+    assert frontend.packages(said) is npm
     assert not other.is_locked
     assert built == []
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from handson import __version__
-from handson.cli.console import AsJson, WorkshopFolder, catalog_of, err, out, plain, print_json
+from handson.cli.console import AsJson, WorkshopFolder, catalog_of, err, leave_no_bytecode, out, plain, print_json
 from handson.cli.kit import app as kit_app
 from handson.cli.kit import tell_stand_ins
 from handson.cli.rehearse import rehearse_class
@@ -293,6 +293,7 @@ def doctor(context: typer.Context) -> None:
 
 def main() -> None:
     """Run the command; a person's error is two lines, a defect of ours is named as one, never a traceback."""
+    leave_no_bytecode()
     try:
         app()
     except HandsonError as error:

@@ -13,8 +13,9 @@ import typer
 from rich.live import Live
 from rich.table import Table
 
-from handson.cli.console import AsJson, WorkshopFolder, catalog_of, err, out, plain, print_json
-from handson.cli.room import default_state, refuse_unknown_agenda
+from handson.cli.console import AsJson, WorkshopFolder, bring_room, catalog_of, err, out, plain, print_json
+from handson.cli.room import default_state, refuse_unknown_agenda, refuse_without_fences
+from handson.environment.trouble import refuse_other_systems
 from handson.errors import HandsonError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ def rehearse_class(
 
     shared: dict[str, Any] = {"browser": browser, "say": say}
     if room is None and here is None:
+        if not trust_everyone:
+            refuse_without_fences("rehearse")
         say("No room runs here: one is started for the rehearsal, and forgotten after it.")
         options = ["--trust-everyone"] if trust_everyone else []
         options += ["--workshop", str(catalog.workshop.root), *(("--agenda", str(agenda)) if agenda else ())]
@@ -121,10 +124,12 @@ def rehearse_class(
 def _refuse_without_extra() -> None:
     from importlib.util import find_spec
 
-    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        refuse_other_systems("A rehearsal")  # elsewhere the extra does not bring them
         raise HandsonError(
             f"A rehearsal needs {', '.join(missing)}, not installed here.",
-            f"{sys.executable} -m pip install 'handson[laptop,room]'",
+            bring_room(),
         )
 
 

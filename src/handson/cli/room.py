@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from handson.cli.console import WorkshopFolder, catalog_of, err, out, plain
+from handson.cli.console import WorkshopFolder, bring_room, catalog_of, err, out, plain, with_sudo
 from handson.errors import HandsonError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def host_class(
     workshop: WorkshopFolder = None,
 ) -> None:
     """Host the class on this machine: attendees join with a browser, you see the board. Ctrl-C ends it; files stay."""
-    from handson.room.supervisor import refuse_other_systems
+    from handson.environment.trouble import refuse_other_systems
 
     refuse_other_systems()
     folder = (state or default_state()).expanduser().resolve()
@@ -59,14 +59,15 @@ def host_class(
         return
     _refuse_without_extra()
     from handson.memory import available
+    from handson.nodejs import node
     from handson.room.fenced import as_its_user, fenced, with_keeper
     from handson.room.hub.launch import hold
     from handson.room.hub.network import checked_address, mdns_name, own_addresses
-    from handson.room.hub.node import node
     from handson.room.hub.settings import RoomSettings
     from handson.room.kept import kernels_kept
 
-    _refuse_without_fences(trust_everyone)
+    if not trust_everyone:
+        refuse_without_fences("room")
     catalog = catalog_of(workshop)
     refuse_unknown_agenda(catalog, agenda)
     found = own_addresses()
@@ -134,7 +135,7 @@ def _refuse_without_extra() -> None:
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise HandsonError(
             f"A room needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed.",
-            f"{sys.executable} -m pip install 'handson[laptop,room]'",
+            bring_room(),
         )
 
 
@@ -164,11 +165,12 @@ def _site(catalog: Catalog, site: Path | None) -> Path:
         return build_site(catalog, cache_dir() / "site" / catalog.workshop.name).folder
 
 
-def _refuse_without_fences(trust_everyone: bool) -> None:
-    if os.geteuid() != 0 and not trust_everyone:
+def refuse_without_fences(command: str) -> None:
+    """Raise HandsonError, with the command line to type, where this is not root."""
+    if os.geteuid() != 0:
         raise HandsonError(
             "Without root, seats are plain processes of one user: each attendee may read and end what every other has.",
-            "Run it with sudo or in a container; or add --trust-everyone where that is how it shall be.",
+            f"Run it as root: {with_sudo(command)}   (or add --trust-everyone, where that is how it shall be)",
         )
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handson import doctor
-from handson.environment.places import Places
+from handson.environment.places import Extra, Places
 from handson.environment.setup import doctor_arguments, ready, say_on_stderr
-from handson.environment.trouble import SetupError
+from handson.environment.trouble import SetupError, refuse_other_systems
+from handson.errors import HandsonError
 
 HELP = """\
 usage: python3 start.py [options] [command ...]
@@ -19,6 +20,8 @@ usage: python3 start.py [options] [command ...]
   python3 start.py                    set up what is missing, then open the workshop in the browser
   python3 start.py test [ARGS ...]    set up the same and the test tools, then run pytest with ARGS; without ARGS:
                                       every test, files side by side on as many cores as there are, at most 4
+  python3 start.py room [ARGS ...]    set up the same and what a class on this machine needs (Linux), then: handson room
+  python3 start.py rehearse N         the same set-up, then: handson rehearse N
   python3 start.py doctor             look at this laptop; needs nothing installed
   python3 start.py WORDS ...          set up what is missing, then run: handson WORDS ...  (try: start.py lessons)
 
@@ -31,6 +34,8 @@ options, before the command:
 Packages come from where pip is told to look (pip config list). HANDSON_CACHE names another folder for what is
 downloaded; HANDSON_INSTALLER=pip does without uv.
 """
+NEEDS: dict[str, Extra] = {"test": "test", "room": "room", "rehearse": "room"}
+"""What a command needs installed; all others need `laptop`."""
 OPTIONS = ("--env", "--help", "--repair", "--wheels")
 MOST_WORKERS = 4
 """Of the whole suite: each has a browser and a room with its seats in memory."""
@@ -92,7 +97,7 @@ def main(arguments: list[str], root: Path) -> int:
     """Run start.py; returns the exit status, unless the process hands itself over."""
     try:
         return _run(parse(arguments), root)
-    except SetupError as error:
+    except HandsonError as error:
         say_on_stderr(f"\n{error.cause}\n-> {error.way_out}" if error.way_out else f"\n{error.cause}")
         return error.exit_code
     except KeyboardInterrupt:
@@ -108,12 +113,14 @@ def _run(request: Request, root: Path) -> int:
     command = request.words[0] if request.words else "open"
     if command == "doctor":
         return doctor.main(list(request.words[1:]), places.env, **doctor_arguments())
-    tests = command == "test"
+    extra = NEEDS.get(command, "laptop")
+    if extra == "room":
+        refuse_other_systems("A room" if command == "room" else "A rehearsal")
     try:
-        ready(places, tests, say_on_stderr, request.repair)
+        ready(places, extra, say_on_stderr, request.repair)
     except OSError as error:
         raise _system_error(error) from error
-    if tests:
+    if extra == "test":
         os.chdir(root)
         chosen = request.words[1:] or side_by_side(doctor.probe_cores())
         return hand_over([str(places.python), "-m", "pytest", "-rs", *chosen])

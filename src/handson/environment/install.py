@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from handson.environment import inventory
-from handson.environment.places import Places, site_packages, sizes
+from handson.environment.places import Extra, Places, site_packages, sizes
 from handson.environment.progress import Progress, folder_bytes
 from handson.environment.settings import PipSettings, pip_settings, uv_environment, uv_options
 from handson.environment.trouble import SetupError, StepFailedError
@@ -42,11 +42,11 @@ def locked_block(lock: str, name: str) -> str:
 class Installer:
     """Runs the steps of one set-up. Every program it starts is silent unless it fails."""
 
-    def __init__(self, places: Places, platform: str, tests: bool, say: Say, lock_handle: int | None = None) -> None:
+    def __init__(self, places: Places, platform: str, extra: Extra, say: Say, lock_handle: int | None = None) -> None:
         """`lock_handle`: the open lock file, which the programs inherit; `say` prints a line for people."""
         self.places = places
         self.platform = platform
-        self.tests = tests
+        self.extra = extra
         self._say = say
         self._lock_handle = lock_handle
         self._settings = PipSettings()
@@ -158,7 +158,7 @@ class Installer:
             self._uses_uv = False
             self._say("pip installs the packages, as HANDSON_INSTALLER asks.")
             return
-        block = locked_block(self.places.lock(self.tests).read_text(encoding="utf-8"), "uv")
+        block = locked_block(self.places.lock(self.extra).read_text(encoding="utf-8"), "uv")
         pinned = self.places.state / "uv.txt"
         pinned.write_text(block, encoding="utf-8")
         locked: list[str | Path] = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", pinned]
@@ -188,7 +188,7 @@ class Installer:
 
     def install_packages(self) -> None:
         """Install the locked requirements and PyTorch; what is there in the right version stays."""
-        expected = sizes(self.platform, self.tests)
+        expected = sizes(self.platform, self.extra)
         arguments: list[str | Path] = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", self._lock()]
         before = folder_bytes(self.places.uv_cache)
 
@@ -206,7 +206,7 @@ class Installer:
 
     def _lock(self) -> Path:
         """The locked requirements; without uv itself where uv cannot be had."""
-        lock = self.places.lock(self.tests)
+        lock = self.places.lock(self.extra)
         if self._uses_uv:
             return lock
         text = lock.read_text(encoding="utf-8")

@@ -8,9 +8,18 @@ import pkgutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from handson import doctor
+
+Extra = Literal["laptop", "room", "test"]
+"""What is installed: handson with the extras of pyproject.toml up to this one; each holds those before it."""
+EXTRAS: tuple[Extra, ...] = get_args(Extra)
+
+
+def larger(one: Extra, other: Extra) -> Extra:
+    """Of two extras the one that holds the other."""
+    return max(one, other, key=EXTRAS.index)
 
 
 @dataclass(frozen=True)
@@ -52,9 +61,9 @@ class Places:
         """Whether handson itself is here as source."""
         return (self.root / "pyproject.toml").is_file() and (self.root / "src" / "handson").is_dir()
 
-    def lock(self, tests: bool) -> Path:
-        """The locked requirements, with the test tools or without."""
-        return self.root / ("requirements-test.lock" if tests else "requirements.lock")
+    def lock(self, extra: Extra) -> Path:
+        """The locked requirements."""
+        return self.root / ("requirements.lock" if extra == "laptop" else f"requirements-{extra}.lock")
 
     def handson_wheel(self) -> Path | None:
         """The newest wheel of handson itself among the wheels."""
@@ -87,9 +96,9 @@ class Sizes:
     longest_path: int
 
 
-def sizes(platform: str, tests: bool) -> Sizes:
+def sizes(platform: str, extra: Extra) -> Sizes:
     """The sizes that scripts/lock.py measured; on a platform it does not know, those of the largest."""
     data: dict[str, Any] = json.loads(pkgutil.get_data("handson.environment", "sizes.json") or b"{}")
     known = data["platforms"]
     chosen = known.get(platform) or max(known.values(), key=lambda one: int(one["test"]["unpacked_mb"]))
-    return Sizes(**chosen["test" if tests else "laptop"])
+    return Sizes(**chosen[extra])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from handson import doctor
 from handson.environment import inventory, state
 from handson.environment.exclusive import exclusive
 from handson.environment.install import Installer, Say
-from handson.environment.places import Places, platform_name, site_packages, sizes
+from handson.environment.places import Extra, Places, larger, platform_name, site_packages, sizes
 from handson.environment.state import Assessment, Need
 from handson.environment.trouble import SetupError
 
@@ -20,17 +23,20 @@ KEPT = (LOCK, LOCK + ".owner")
 """What of the state outlives a remake: another start.py may be waiting for it."""
 
 
-def ready(places: Places, tests: bool, say: Say, remake: bool = False) -> None:
+def ready(places: Places, extra: Extra, say: Say, remake: bool = False) -> None:
     """Return when the environment is ready; raises SetupError with cause and way out if it cannot be made so.
 
-    `tests`: with the test tools; `remake`: from scratch, whatever it looks like.
+    `extra`: what it has to hold, where more is there it stays; `remake`: from scratch, whatever it looks like.
     """
     platform = platform_name()
-    _require_files(places, tests)
-    found = state.assess(places, platform, tests)
+    asked, before = extra, state.read_stamp(places)
+    extra = larger(extra, before.extra) if before else extra  # what is there stays
+    _require_files(places, extra)
+    found = state.assess(places, platform, extra)
     if found.need is Need.NOTHING and not remake:
         return
     _refuse(found)
+    _refuse_root_of_others(places, asked)
     # Before the first file is written, so that a folder is not half made when it cannot be made at all.
     _check(doctor.judge_folder(doctor.probe_folder(places.env)), doctor.judge_folder(doctor.probe_folder(places.cache)))
 
@@ -39,13 +45,13 @@ def ready(places: Places, tests: bool, say: Say, remake: bool = False) -> None:
         say(f"Another start.py{who} is setting up this environment: waiting for it to end.")
 
     with exclusive(places.state / LOCK, wait) as handle:
-        found = state.assess(places, platform, tests)  # the other may have done it meanwhile
+        found = state.assess(places, platform, extra)  # the other may have done it meanwhile
         if remake:
             found = Assessment(Need.REMAKE, "You asked for it with --repair.")
         if found.need is Need.REMAKE and not _entries(places):
             found = Assessment(Need.MAKE)
         if found.need is not Need.NOTHING:
-            _work(places, platform, tests, found, say, handle)
+            _work(places, platform, extra, found, say, handle)
 
 
 def _entries(places: Places) -> list[str]:
@@ -54,10 +60,10 @@ def _entries(places: Places) -> list[str]:
     return inside + [path.name for path in places.state.iterdir() if path.name not in KEPT]
 
 
-def _work(places: Places, platform: str, tests: bool, found: Assessment, say: Say, handle: int) -> None:
+def _work(places: Places, platform: str, extra: Extra, found: Assessment, say: Say, handle: int) -> None:
     before = state.read_stamp(places)
-    tests = tests or bool(before and before.tests)  # tools that are there stay
-    installer = Installer(places, platform, tests, say, handle)
+    extra = larger(extra, before.extra) if before else extra  # another may have brought more while we waited
+    installer = Installer(places, platform, extra, say, handle)
     held: inventory.Inventory = {}
     if found.need is Need.MEND:
         say(f"{found.reason} Mending the environment.")
@@ -67,14 +73,14 @@ def _work(places: Places, platform: str, tests: bool, found: Assessment, say: Sa
         if found.need is Need.REMAKE:
             say(f"{found.reason} Making it anew.")
         clear(places)
-        _check_room(places, platform, tests)
+        _check_room(places, platform, extra)
         if found.need is Need.MAKE:
             say("Setting up the workshop. This is done once and takes a few minutes.")
     (places.state / "stamp.json").unlink(missing_ok=True)
     (places.state / "log.txt").unlink(missing_ok=True)
     _install(installer, found, held)
     inventory.save(inventory.take(places.env, site_packages(places.env)), places.state / "inventory.json")
-    state.write_stamp(places, state.current_stamp(places, platform, tests))
+    state.write_stamp(places, state.current_stamp(places, platform, extra))
     shutil.rmtree(places.cache / "tmp", ignore_errors=True)
 
 
@@ -122,17 +128,17 @@ def _check_python() -> None:
         _check(one())
 
 
-def _check_room(places: Places, platform: str, tests: bool) -> None:
+def _check_room(places: Places, platform: str, extra: Extra) -> None:
     """Disk and path length; the cache may hold much of what is needed already, and the environment then links to it."""
-    need = sizes(platform, tests)
+    need = sizes(platform, extra)
     _check(
         doctor.judge_path(doctor.probe_path(places.env, need.longest_path)),
         doctor.judge_disk(doctor.probe_disk(places.env, places.cache, need.unpacked_mb)),
     )
 
 
-def _require_files(places: Places, tests: bool) -> None:
-    lock = places.lock(tests)
+def _require_files(places: Places, extra: Extra) -> None:
+    lock = places.lock(extra)
     if not lock.is_file():
         raise SetupError(
             f"{lock.name} is missing beside start.py ({lock.parent}).", "Copy the whole folder of the workshop."
@@ -149,10 +155,39 @@ def _refuse(found: Assessment) -> None:
         raise SetupError(found.reason, "Choose another folder with --env FOLDER, or remove this one yourself.")
 
 
+def _refuse_root_of_others(places: Places, extra: Extra) -> None:
+    """Raise SetupError where root would install into the environment of somebody who could not change it then.
+
+    One that is not there yet is theirs where sudo was typed; else this may be a container, in which only root is.
+    """
+    there = places.env.exists()
+    if os.name != "posix" or os.geteuid() != 0 or not (there or "SUDO_UID" in os.environ):
+        return
+    owner = owner_of(places.env if there else places.root)
+    if owner == 0:
+        return
+    whose = f"user {owner}"
+    with contextlib.suppress(ImportError, KeyError):
+        import pwd
+
+        whose = pwd.getpwuid(owner).pw_name
+    first = f"python3 start.py{'' if extra == 'laptop' else ' ' + extra}"
+    then = f"   then: sudo {shlex.quote(str(places.scripts / 'handson'))} room" if extra == "room" else ""
+    raise SetupError(
+        f"The environment {places.env} is {whose}'s, and this is root, whose files {whose} could not change then.",
+        f"Run it without sudo first: {first}{then}   (or name an environment of root's own: --env FOLDER)",
+    )
+
+
+def owner_of(folder: Path) -> int:
+    """The user ID of a folder's owner."""
+    return folder.stat().st_uid
+
+
 def doctor_arguments() -> dict[str, int]:
     """What the doctor should ask for when it looks at this very workshop."""
     with contextlib.suppress(OSError, ValueError, KeyError):
-        need = sizes(platform_name(), tests=False)
+        need = sizes(platform_name(), "laptop")
         return {"need_mb": need.unpacked_mb, "longest_path": need.longest_path}
     return {}
 

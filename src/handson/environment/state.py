@@ -13,7 +13,9 @@ from pathlib import Path
 
 from handson.environment import inventory
 from handson.environment.install import torch_requirement
-from handson.environment.places import Places
+from handson.environment.places import EXTRAS, Extra, Places, larger
+
+_ADDED = {"room": "What a room needs is", "test": "The test tools are"}
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Stamp:
     lock: str
     handson: str
     platform: str
-    tests: bool
+    extra: Extra
     env: str
     python: str
     interpreter: str
@@ -48,9 +50,9 @@ class Assessment:
     damaged: dict[str, list[str]] = field(default_factory=dict)
 
 
-def lock_digest(places: Places, platform: str, tests: bool) -> str:
+def lock_digest(places: Places, platform: str, extra: Extra) -> str:
     """Digest of everything that is installed from an index or from wheels."""
-    text = places.lock(tests).read_bytes() + (torch_requirement(platform) or "").encode()
+    text = places.lock(extra).read_bytes() + (torch_requirement(platform) or "").encode()
     return hashlib.sha256(text).hexdigest()
 
 
@@ -86,13 +88,13 @@ def python_version(python: Path) -> str:
     return done.stdout.strip()
 
 
-def current_stamp(places: Places, platform: str, tests: bool) -> Stamp:
+def current_stamp(places: Places, platform: str, extra: Extra) -> Stamp:
     """The stamp of the environment as it is now."""
     return Stamp(
-        lock=lock_digest(places, platform, tests),
+        lock=lock_digest(places, platform, extra),
         handson=handson_source(places),
         platform=platform,
-        tests=tests,
+        extra=extra,
         env=str(places.env),
         python=python_version(places.python) or f"{sys.version_info.major}.{sys.version_info.minor}",
         interpreter=interpreter_of(places.python),
@@ -109,12 +111,16 @@ def write_stamp(places: Places, stamp: Stamp) -> None:
 def read_stamp(places: Places) -> Stamp | None:
     """The stamp, or None where there is none that can be read."""
     try:
-        return Stamp(**json.loads((places.state / "stamp.json").read_text(encoding="utf-8")))
+        made = json.loads((places.state / "stamp.json").read_text(encoding="utf-8"))
+        if "tests" in made:  # written before there was a room to install
+            made["extra"] = "test" if made.pop("tests") else "laptop"
+        stamp = Stamp(**made)
     except (OSError, ValueError, TypeError):
         return None
+    return stamp if stamp.extra in EXTRAS else None
 
 
-def assess(places: Places, platform: str, tests: bool) -> Assessment:
+def assess(places: Places, platform: str, extra: Extra) -> Assessment:
     """What the environment needs. Reads only; takes well under a second when it needs nothing."""
     try:
         empty = not any(places.env.iterdir())
@@ -129,7 +135,7 @@ def assess(places: Places, platform: str, tests: bool) -> Assessment:
     stamp = read_stamp(places)
     if stamp is None:
         return Assessment(Need.REMAKE, "The last set-up did not come to its end.")
-    return _unusable(stamp, places, platform) or _incomplete(stamp, places, platform, tests)
+    return _unusable(stamp, places, platform) or _incomplete(stamp, places, platform, extra)
 
 
 def _unusable(stamp: Stamp, places: Places, platform: str) -> Assessment | None:
@@ -153,7 +159,7 @@ def _unusable(stamp: Stamp, places: Places, platform: str) -> Assessment | None:
     return None
 
 
-def _incomplete(stamp: Stamp, places: Places, platform: str, tests: bool) -> Assessment:
+def _incomplete(stamp: Stamp, places: Places, platform: str, extra: Extra) -> Assessment:
     """Files that are missing or wrong, then requirements that have changed."""
     try:
         held = inventory.load(places.state / "inventory.json")
@@ -166,9 +172,9 @@ def _incomplete(stamp: Stamp, places: Places, platform: str, tests: bool) -> Ass
         names = sorted(damaged)
         named = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         return Assessment(Need.MEND, f"Files are missing or changed in {named}.", damaged)
-    if tests and not stamp.tests:
-        return Assessment(Need.MEND, "The test tools are not installed yet.")
-    if stamp.lock != lock_digest(places, platform, stamp.tests):
+    if larger(extra, stamp.extra) != stamp.extra:
+        return Assessment(Need.MEND, f"{_ADDED[extra]} not installed yet.")
+    if stamp.lock != lock_digest(places, platform, stamp.extra):
         return Assessment(Need.MEND, "The locked requirements have changed.")
     if stamp.handson != handson_source(places):
         return Assessment(Need.MEND, "handson itself has changed.")

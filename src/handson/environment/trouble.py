@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 from handson.errors import HandsonError
 
@@ -12,6 +13,15 @@ NOISE = re.compile(r"Retrying \(Retry|is ignored: it is neither a file nor a dir
 
 class SetupError(HandsonError):
     """The environment could not be made."""
+
+
+def refuse_other_systems(what: str = "A room") -> None:
+    """Raise HandsonError where this is not Linux: seats are forked and fenced in by its kernel."""
+    if sys.platform != "linux":
+        raise HandsonError(
+            f"{what} runs on Linux only; this is {sys.platform}.",
+            "Run it in a virtual machine or a container, or give the class the lesson page (`handson kit site`).",
+        )
 
 
 class StepFailedError(SetupError):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from handson.errors import HandsonError
+from handson.nodejs import Npm, npm
 
 Say = Callable[[str], None]
 
@@ -21,7 +22,10 @@ CHECKOUT = Path(__file__).parents[3] / "web"
 _FROM_ELSEWHERE = ("src/handson/pocket/built/pocket.wasm", "src/handson/lab/embedded/digits.csv.gz")
 """What the demos have in them beside what lies in `web/`."""
 _STAMP = "built-from.json"
-_NODE = "Install Node.js 20 or newer, or take the wheel of handson, which has the front end in it."
+_NODE = (
+    "Install Node.js 20 or newer, or let `python3 start.py room` bring it (Linux), or take the wheel of handson, which "
+    "has the front end in it."
+)
 
 
 def front_end(say: Say = lambda _: None) -> Path:
@@ -64,7 +68,18 @@ def _alone(say: Say) -> Iterator[None]:
     try:
         yield
     finally:
+        _give_to_owner()
         lock.release()
+
+
+def _give_to_owner() -> None:
+    """Let what root has made here be the checkout's owner's, who else could neither build nor clean up afterwards."""
+    if os.name != "posix" or os.geteuid() != 0 or (owner := CHECKOUT.stat()).st_uid == 0:
+        return
+    made = [CHECKOUT / name for name in (".lock", "dist", "node_modules")]
+    for path in made + [path for folder in made for path in folder.rglob("*")]:
+        with suppress(FileNotFoundError):
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _built_from(dist: Path) -> str | None:
@@ -86,16 +101,17 @@ def _digest(web: Path) -> str:
     return digest.hexdigest()
 
 
-def packages(say: Say = lambda _: None) -> str:
-    """Bring the packages that `web/package-lock.json` names, where they are not there yet; returns npm's path.
+def packages(say: Say = lambda _: None) -> Npm:
+    """Bring the packages that `web/package-lock.json` names, where they are not there yet; returns the npm that does.
 
     Raises HandsonError where there is no npm, it fails, or the folder of packages is a link: npm would empty what is
     behind.
     """
-    npm = shutil.which("npm")
-    if npm is None:
+    found = npm()
+    if found is None:
         raise HandsonError(
-            "The front end of the lesson page is not built, and there is no npm to build it with.", _NODE
+            "The front end of the lesson page is not built, and there is no npm (with Node.js 20 or newer) for that.",
+            _NODE,
         )
     lock = hashlib.sha256((CHECKOUT / "package-lock.json").read_bytes()).hexdigest()
     stamp = CHECKOUT / "node_modules" / ".handson-lock"
@@ -112,23 +128,24 @@ def packages(say: Say = lambda _: None) -> str:
         with _alone(say):
             if missing():
                 say("getting the packages of the front end (npm ci)")
-                _run([npm, "ci", "--no-audit", "--no-fund"])
+                _run(found, "ci", "--no-audit", "--no-fund")
                 stamp.write_text(lock, encoding="ascii")
-    return npm
+    return found
 
 
 def _build(say: Say) -> None:
-    npm = packages(say)
+    found = packages(say)
     say("building the front end (npm run build)")
-    _run([npm, "run", "build", "--silent"])
+    _run(found, "run", "build", "--silent")
 
 
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, errors="replace")
+def _run(found: Npm, *words: str) -> None:
+    command, environment = [*found.command, *words], found.environment()
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, errors="replace")
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
         said = "\n".join(lines[-8:])
         raise HandsonError(
-            f"`{Path(command[0]).name} {' '.join(command[1:])}` failed in {CHECKOUT}:\n{said}",
+            f"`npm {' '.join(words)}` failed in {CHECKOUT}:\n{said}",
             "Mend that, or take the wheel of handson, which has the front end in it.",
         )

@@ -12,7 +12,6 @@ import ctypes
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -258,12 +257,3 @@ async def _run(
             meanwhile.cancel()
         await supervisor.stop()
         interrupted.cancel()
-
-
-def refuse_other_systems() -> None:
-    """Raise HandsonError where this is not Linux: seats are forked and fenced in by its kernel."""
-    if sys.platform != "linux":
-        raise HandsonError(
-            f"A room runs on Linux only; this is {sys.platform}.",
-            "Run it in a virtual machine or a container, or give the class the lesson page (`handson kit site`).",
-        )

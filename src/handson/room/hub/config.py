@@ -39,7 +39,10 @@ ROOM = "JUPYTERHUB_ROOM"
 """Tells a seat that its hub is a room's (see `companion`, `lab.room`)."""
 SUPERVISOR = "supervisor"
 
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "HANDSON_CACHE", "HANDSON_WORKSHOP", "PYTHONPATH")
+PASSED_ON = (
+    *("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "HANDSON_CACHE", "HANDSON_WORKSHOP"),
+    *("PYTHONPATH", "PYTHONDONTWRITEBYTECODE"),
+)
 """Of the organiser's environment, what a part of the room sees."""
 
 

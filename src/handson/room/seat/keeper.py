@@ -330,7 +330,7 @@ async def _ended(process: Process, seconds: float) -> bool:
 
 def _template_environment() -> dict[str, str]:
     """What templates may know of this process's environment: where programs and modules are, and the language."""
-    kept = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "HANDSON_MIRROR")
+    kept = ("PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "LANG", "LC_ALL", "TZ", "HANDSON_MIRROR")
     return {**{name: os.environ[name] for name in kept if name in os.environ}, "HOME": "/nonexistent"}
 
 
