@@ -332,7 +332,7 @@ def test_who_waits_for_a_seat_that_is_given_up_is_told(room: Room) -> None:
         room.ask_for_seat(ada.number)
         waiting = asyncio.ensure_future(room.started(bob.number))
         await asyncio.sleep(0)
-        room.change_door(bob.number, "page")
+        await room.change_door(bob, "page")
         try:
             await asyncio.wait_for(waiting, 5)
         finally:
