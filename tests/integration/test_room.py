@@ -60,6 +60,7 @@ def test_who_comes_to_the_address_is_asked_for_code_and_name(room: RunningRoom) 
     assert page.status_code == 200
     assert page.url.path == "/hub/join"
     assert 'name="code"' in page.text
+    assert "run here only" not in page.text, "the lesson page has all lessons of the short agenda"
     assert room.secrets["class_code"] not in page.text + str(page.url)
 
 
@@ -222,8 +223,9 @@ def test_who_leaves_a_seat_for_the_other_door_makes_place_and_their_work_is_expo
     site = tmp_path / "site"
     site.mkdir()
     (site / "index.html").write_text("<!doctype html><html><head></head><body>lessons</body></html>")
-    with running_room(tmp_path / "state", "--seats", "1", "--site", str(site)) as room:
+    with running_room(tmp_path / "state", "--seats", "1", "--agenda", "120", "--site", str(site)) as room:
         ada, bob = room.browser(), room.browser()
+        assert "some of these lessons run here only" in ada.get("/hub/join").text
         wait_for_seat(ada, join(ada, room.secrets["class_code"], "Ada"))
         ada.get("/hub/wait")
         (room.files(1) / "mine.txt").write_text("mine")

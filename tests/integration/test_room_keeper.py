@@ -178,7 +178,7 @@ def test_the_end_of_a_room_leaves_files_and_nothing_else() -> None:
     groups = room.seats.groups
     room.process.terminate()
     assert room.process.wait(20) == 0
-    assert not disk.is_mounted(room.layout.home(1))
+    assert not linux.is_mounted(room.layout.home(1))
     assert not any((root / groups.name).exists() for root in groups.roots.values())
     room.start()
     room.serve(1)

@@ -74,7 +74,6 @@ def with_keeper(settings: RoomSettings, say: Say, shown: Sequence[Path] = ()) ->
                 base,
                 limits,
                 shown=(*shown, settings.front_end),
-                hub_socket=places.hub_socket.name,
                 ahead=ahead,
             )
         )

@@ -11,17 +11,9 @@ from pathlib import Path
 
 from handson.errors import HandsonError
 from handson.room.seat import linux
-from handson.room.seat.linux import MNT_DETACH, umount
+from handson.room.seat.linux import MNT_DETACH, is_mounted, umount
 
 IMAGE = "disk.img"
-
-
-def is_mounted(folder: Path) -> bool:
-    """Whether something is mounted at `folder`."""
-    wanted = os.fspath(folder).replace(" ", "\\040")
-    return any(
-        line.split()[4] == wanted for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-    )
 
 
 def mount_home(seat: Path, uid: int, size: int) -> Path:

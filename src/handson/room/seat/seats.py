@@ -93,7 +93,7 @@ class Seats:
         """The seat's folder for its socket: small, in memory, its own, and open to the group of the hub."""
         folder = self.layout.run(number)
         folder.mkdir(exist_ok=True)
-        if not disk.is_mounted(folder):
+        if not linux.is_mounted(folder):
             hub = self.layout.state.joinpath("run").stat().st_gid
             options = f"size=1m,nr_inodes=64,mode=2770,uid={uid},gid={hub}"
             linux.mount("tmpfs", folder, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC, options)

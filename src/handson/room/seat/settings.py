@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from handson.errors import HandsonError
-from handson.lessons.jupyterlab import LAB_SETTINGS
 from handson.room.seat import cgroups, disk
 from handson.room.seat.layout import BASE, Layout
 from handson.room.seat.limits import Limits
@@ -34,8 +33,6 @@ class Settings:
     """Whether homes are disks of their own."""
     prefix: str = "/"
     """JupyterHub's base_url."""
-    hub_socket: str = "hub.sock"
-    """The name of the hub's socket for its API, in the folder `Layout.hub_door`."""
     ahead: tuple[int, ...] = ()
     """The seats that wait, forked, for somebody to take them, in this order."""
     preload: tuple[str, ...] = ()
@@ -95,9 +92,6 @@ def prepared(settings: Settings) -> Settings:
             "Choose another state directory (--state).",
         )
     settings.layout.make(settings.hub)
-    lab = settings.state / "shown" / "jupyter" / "labconfig" / "default_setting_overrides.json"
-    lab.parent.mkdir(parents=True, exist_ok=True)
-    lab.write_text(json.dumps(LAB_SETTINGS, indent=1), encoding="utf-8")
     refused = settings.refused
     if not refused:
         cgroups.hand_down()
