@@ -14,7 +14,7 @@ from traitlets import Integer, Unicode, default
 from handson.errors import HandsonError
 from handson.room.forge.protocol import Message, ask
 from handson.room.seat import layout
-from handson.room.seat.layout import Layout, checked
+from handson.room.seat.layout import Layout
 from handson.room.use import SeatUse
 
 _NAME = re.compile(r"seat-([1-9][0-9]{0,2})")
@@ -22,11 +22,6 @@ PATIENCE = 90.0
 """Seconds for the keeper to answer."""
 LOOK_PATIENCE = 5.0
 """The same where it is only asked how its seats are."""
-
-
-def seat_name(number: int) -> str:
-    """What JupyterHub calls the user of a seat: who sits there is nobody's business but the room's."""
-    return f"seat-{checked(number)}"
 
 
 def seat_number(name: str) -> int:
