@@ -24,7 +24,7 @@ import pytest
 
 from tests.conftest import LESSON, WORKSHOP
 from tests.integration.bad_day import NOTEBOOK, Learner, all_is_well, cells_of, kept, notebook
-from tests.integration.room import LONG, RunningRoom, join, running_room, until, wait_for_seat
+from tests.integration.room import RunningRoom, join, running_room, until, wait_for_seat
 from tests.room.keeping import needs_seats
 
 needs_seats()
@@ -32,7 +32,7 @@ needs_seats()
 from handson.room.seat import cgroups  # noqa: E402
 from handson.room.seat.numbers import hub_and_proxy  # noqa: E402
 
-pytestmark = [LONG, pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 HOST_DISK = 8_000_000_000
 
 

@@ -92,6 +92,9 @@ def prepared(settings: Settings) -> Settings:
             "Choose another state directory (--state).",
         )
     settings.layout.make(settings.hub)
+    (settings.state / "shown" / "jupyter").mkdir(
+        parents=True, exist_ok=True
+    )  # seats see what is there when they are made
     refused = settings.refused
     if not refused:
         cgroups.hand_down()
