@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from handson.room import kept
-from handson.room.kept import KEPT, end_what_is_done, kernels_kept, to_end
+from handson.room.kept import KEPT, kernels_kept, leave_room, to_end
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 GIB = 1 << 30
@@ -64,7 +64,7 @@ def test_the_servers_kernels_are_ended_and_a_refusal_ends_nothing_else(monkeypat
 
     async def for_a_while() -> None:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(end_what_is_done(manager, logging.getLogger("test")), 0.2)
+            await asyncio.wait_for(leave_room(manager, logging.getLogger("test")), 0.2)
 
     asyncio.run(for_a_while())
     assert [kernel["id"] for kernel in manager.kernels] == ["a"]
@@ -72,4 +72,4 @@ def test_the_servers_kernels_are_ended_and_a_refusal_ends_nothing_else(monkeypat
 
 def test_where_no_room_says_how_many_none_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(KEPT, raising=False)
-    asyncio.run(end_what_is_done(Manager(kernel("a", 30)), logging.getLogger("test")))
+    asyncio.run(leave_room(Manager(kernel("a", 30)), logging.getLogger("test")))

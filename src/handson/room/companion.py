@@ -24,7 +24,7 @@ from handson.lab.places import cache_dir
 from handson.lab.room import ask_hub
 from handson.lessons.given import give
 from handson.room.giveback import give_back
-from handson.room.kept import end_what_is_done
+from handson.room.kept import leave_room
 from handson.room.saving import remove_half_saved
 from handson.room.space import Disk
 from handson.room.takehome import packed
@@ -64,7 +64,7 @@ async def _start_jupyter_server_extension(app: Any) -> None:
     if follower := app.web_app.settings.get("handson_room"):
         follower.begin()
         settings: dict[str, Any] = app.web_app.settings
-        ending = asyncio.get_running_loop().create_task(end_what_is_done(settings["kernel_manager"], app.log))
+        ending = asyncio.get_running_loop().create_task(leave_room(settings["kernel_manager"], app.log))
         settings["handson_ending"] = ending  # a task that nobody holds may vanish
 
 

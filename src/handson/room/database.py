@@ -44,13 +44,14 @@ async def bring_to_disk(database: Path, every: float = TO_DISK_EVERY) -> None:
         with suppress(OSError):  # there is none before the first commit; a disk that fails is told by the next one
             found = log.stat()
             if (now := (found.st_mtime_ns, found.st_size)) != before:
-                await asyncio.get_running_loop().run_in_executor(None, _sync, log)
+                await asyncio.get_running_loop().run_in_executor(None, sync, log)
                 before = now
         await asyncio.sleep(every)
 
 
-def _sync(file: Path) -> None:
-    handle = os.open(file, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Bring a file, or a folder's list of files, to the disk; raises OSError."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -42,7 +42,7 @@ def to_end(kernels: Sequence[dict[str, Any]], kept: int, now: datetime) -> list[
     ]
 
 
-async def end_what_is_done(manager: Any, log: Any) -> None:
+async def leave_room(manager: Any, log: Any) -> None:
     """For ever, where the room says how many kernels a seat keeps: end those of this server's kernel manager that are
     too many, and give back what the server itself has freed, after a notebook was saved, say."""
     asked = os.environ.get(KEPT, "")

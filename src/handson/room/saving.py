@@ -22,6 +22,8 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 from tornado.web import HTTPError
 from traitlets import default
 
+from handson.room.database import sync
+
 NO_SPACE = (
     "The disk of this seat is full. Delete files that you do not need, then save again; "
     "what was saved before is still there."
@@ -98,7 +100,7 @@ def replacing(path: Path, encoding: str | None) -> Iterator[Any]:
         with suppress(OSError):
             new.unlink()
         raise
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def _beginning(name: str) -> str:
@@ -112,14 +114,6 @@ def remove_half_saved(folder: Path) -> None:
         for name in filter(_LEFT.fullmatch, names):
             with suppress(OSError):
                 Path(here, name).unlink()
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -194,7 +194,7 @@ def _warm_up() -> None:
         torch.set_num_threads(1)
         layer = torch.nn.Conv2d(1, 2, 3)
         layer(torch.zeros(1, 1, 8, 8)).sum().backward()
-        torch.optim.Adam(layer.parameters()).step()  # the first optimizer imports torch._dynamo: 100 MB, two seconds
+        torch.optim.Adam(layer.parameters()).step()  # the first optimizer imports torch._dynamo
     image: Any = sys.modules.get("PIL.Image")
     if image is not None:
         image.init()  # every format that Pillow knows

@@ -35,7 +35,7 @@ _NEEDED = (
     "terminado",
     "nbconvert.exporters",
     "sqlite3",
-    # What is imported once a server starts (tests/room/test_servers.py says when this list falls behind):
+    # What is imported only once a server starts:
     "IPython",
     "jinja2.ext",
     "jupyter_core.migrate",

@@ -92,9 +92,8 @@ def prepared(settings: Settings) -> Settings:
             "Choose another state directory (--state).",
         )
     settings.layout.make(settings.hub)
-    (settings.state / "shown" / "jupyter").mkdir(
-        parents=True, exist_ok=True
-    )  # seats see what is there when they are made
+    # A seat sees of this what is there when it is made.
+    (settings.state / "shown" / "jupyter").mkdir(parents=True, exist_ok=True)
     refused = settings.refused
     if not refused:
         cgroups.hand_down()
