@@ -54,7 +54,7 @@ class Day:
         subprocess.run(["mount", "-o", "loop", self.image, self.disk], check=True)
         self.learners: list[Learner] = []
         self._stack = ExitStack()
-        self._stack.callback(subprocess.run, ["umount", "--recursive", self.disk], check=True)
+        self._stack.callback(self._unmount)
         self.room: RunningRoom
 
     def begin(self, ports: tuple[int, int] | None = None) -> None:
@@ -131,9 +131,14 @@ class Day:
         while before != (before := self._written()):  # else the copy is of two moments
             subprocess.run(["cp", "--sparse=always", self.image, copy], check=True)
         self.kill_everything()
-        subprocess.run(["umount", "--recursive", self.disk], check=True)
+        self._unmount()
         subprocess.run(["mount", "-o", "loop", copy, self.disk], check=True)
         return acknowledged
+
+    def _unmount(self) -> None:
+        """What was killed lets go of its files a moment after it has gone."""
+        umount = ["umount", "--recursive", self.disk]
+        until(lambda: subprocess.run(umount, check=False).returncode == 0, "the disk that nobody uses")
 
     def _written(self) -> int:
         """Sectors that were written to the disk so far."""

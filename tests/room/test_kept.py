@@ -23,7 +23,7 @@ def kernel(name: str, rested: float, state: str = "idle") -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("seats", "available", "count"),
-    [(30, 8 * GIB, 1), (30, 16 * GIB, 2), (30, 64 * GIB, 6), (4, 8 * GIB, 6), (0, 0, 1)],
+    [(30, 8 * GIB, 1), (30, 16 * GIB, 1), (30, 20 * GIB, 2), (30, 64 * GIB, 6), (4, 8 * GIB, 6), (0, 0, 1)],
 )
 def test_a_seat_keeps_as_many_as_the_memory_holds(seats: int, available: int, count: int) -> None:
     assert kernels_kept(seats, available) == count

@@ -1,6 +1,6 @@
 """How many lessons' kernels a seat keeps: the memory of those that are done with is for those who come after.
 
-A kernel in which a lesson was done holds some 150 MB of variables and pictures. A class that opens six lessons would
+A kernel in which a lesson was done holds some 180 MB of variables and pictures. A class that opens six lessons would
 hold them six times over.
 """
 
@@ -17,8 +17,8 @@ from handson.room.giveback import GiveBack
 KEPT = "JUPYTERHUB_ROOM_KERNELS"
 """Tells a seat's server how many kernels it keeps."""
 _MOST = 6
-_SERVER, _KERNEL = 40 << 20, 150 << 20
-"""Bytes that a seat's server, and a kernel that has done a lesson, have to themselves (docs/seats.md)."""
+_SERVER, _KERNEL = 40 << 20, 180 << 20
+"""Bytes that a seat's server, and a kernel that has done a lesson, have to themselves (bench/room)."""
 _FOR_SEATS = 0.7
 """Of the memory that is available before anybody comes; the rest is for what a training takes at its peak."""
 LOOK, REST = 5.0, 20.0
