@@ -72,7 +72,7 @@ def ready(images):
     return images[:, None, 2:26, 2:26].float() / 255
 
 
-train_images, train_labels = ready(data.train_images), data.train_labels
+train_images, train_labels = data.train_images, data.train_labels
 test_images, test_labels = ready(data.test_images), data.test_labels
 batch = 256 if data.full else 64          # how many images are looked at for one step
 many = len(train_images) > 20_000         # of fewer, each is looked at more often
@@ -83,7 +83,7 @@ def batches(epochs):
     for _ in range(epochs):
         for some in torch.randperm(len(train_images)).split(batch):
             if len(some) == batch:
-                yield train_images[some], train_labels[some]
+                yield ready(train_images[some]), train_labels[some]
 
 # %% [markdown]
 # ## Your turn: which way is down?

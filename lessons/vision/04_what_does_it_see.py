@@ -384,8 +384,7 @@ lab.show(top + below, ["photo"] * len(top) + captions_below, columns=8, width=96
 layer, size = ("fire8/expand3x3", 160) if full else ("conv7", 64)
 shown = F.interpolate(mine.permute(2, 0, 1)[None], size=(size, size), mode="bilinear", antialias=True)
 with torch.no_grad():
-    some_squares = squares(size)[::3].split(32)
-    others = torch.cat([answers(some, layer).relu().mean(dim=(2, 3)) for some in some_squares])
+    others = torch.cat([answers(some, layer).relu().mean(dim=(2, 3)) for some in squares(size)[::3].split(32)])
     own = answers(shown, layer)[0].relu()
 unit = (own.mean(dim=(1, 2)) / (others.mean(dim=0) + others.mean())).argmax().item()
 torch.manual_seed(lab.seed())

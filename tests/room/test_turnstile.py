@@ -16,7 +16,7 @@ from handson.room.seat.cgroups import Groups
 from handson.room.seat.turnstile import GROWING, SETTLING, TURN, Turnstile
 
 TOTAL = 8_000_000_000
-MUCH, SOME, SHORT, LITTLE = (Memory(TOTAL - free, TOTAL) for free in (5e9, 1.7e9, 1.3e9, 0.6e9))
+MUCH, SOME, SHORT, LITTLE, HARDLY = (Memory(TOTAL - free, TOTAL) for free in (5e9, 1.7e9, 1.3e9, 0.6e9, 0.3e9))
 """What is kept for two who go on is 1.4 GB; one more is let through where 0.64 GB beyond that are free."""
 SEATS = range(1, 31)
 
@@ -70,6 +70,17 @@ def test_as_many_as_there_are_cores_always_go_on() -> None:
     turnstile.look(SEATS, [4])  # 3 has ended its cell
     assert turnstile.stopped == {}
     assert turnstile.signals == [(1, signal.SIGSTOP), (1, signal.SIGCONT)]
+
+
+def test_where_memory_is_all_but_gone_the_one_who_has_most_goes_on_alone() -> None:
+    turnstile = Fake(HARDLY)
+    turnstile.look(SEATS, [3, 4])
+    assert sorted(turnstile.stopped) == [3]
+    turnstile.look(SEATS, [4])
+    assert sorted(turnstile.stopped) == [3]
+    turnstile.now = LITTLE
+    turnstile.look(SEATS, [4])
+    assert not turnstile.stopped
 
 
 def test_one_after_the_other_goes_on_when_there_is_room_again_longest_stopped_first() -> None:

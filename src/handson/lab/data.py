@@ -170,10 +170,13 @@ def _index() -> dict[str, Any]:
 
 def read_idx(path: Path) -> torch.Tensor:
     """An IDX file of unsigned bytes (magic 0x0000080n, n sizes of four bytes, then the values; LeCun 1998)."""
-    content = gzip.decompress(path.read_bytes())
-    rank = content[3]
-    shape = [int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(rank)]
-    return torch.frombuffer(bytearray(content[4 + 4 * rank :]), dtype=torch.uint8).reshape(shape)
+    with gzip.open(path) as file:
+        rank = file.read(4)[3]
+        shape = [int.from_bytes(file.read(4), "big") for _ in range(rank)]
+        values = bytearray()
+        for some in iter(lambda: file.read(1 << 20), b""):  # never whole twice: a class opens this at once
+            values += some
+    return torch.frombuffer(values, dtype=torch.uint8).reshape(shape)
 
 
 def embedded_digits() -> Digits:

@@ -2,8 +2,8 @@
 
 Thirty dreams at once need thirty times the memory of one, on a processor that does two at a time anyway. A stopped
 kernel keeps what it has and asks for nothing more. Turns are short, so that a class gets on together and no lesson's
-clock runs out on somebody who only waited; where memory is all but gone there are no turns, and those who hold most
-come to their end first.
+clock runs out on somebody who only waited; where memory is all but gone there are no turns: who holds most goes on
+alone, and comes to its end first.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ log = logging.getLogger("handson.seat.turnstile")
 
 @dataclass
 class Turnstile:
-    """`at_once` seats may always compute; `memory` says how much there is."""
+    """`at_once` seats may compute while there is memory for one of them to grow; `memory` says how much there is."""
 
     groups: Groups
     at_once: int
@@ -69,10 +69,11 @@ class Turnstile:
             self._signal(number, signal.SIGSTOP)  # what has been started there since
         known = (set(computing) | growing | settling) - set(self.stopped)
         running = sorted(known, key=self._held.__getitem__, reverse=True)
-        if free < kept and len(running) > self.at_once:
-            for number in running[self.at_once :]:  # who holds most gives back most, and soonest
+        at_once = self.at_once if free > GROWS_BY / 2 else 1
+        if free < kept and len(running) > at_once:
+            for number in running[at_once:]:  # who holds most gives back most, and soonest
                 self._stop(number)
-        elif self.stopped and (free > kept + ROOM_AGAIN * memory.total or len(running) < self.at_once):
+        elif self.stopped and (free > kept + ROOM_AGAIN * memory.total or len(running) < at_once):
             self.go_on(self._next())
         elif self.stopped and free > kept / 2:
             self._change_turns(running)
