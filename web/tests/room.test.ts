@@ -86,21 +86,23 @@ describe("the table of the board", () => {
 });
 
 const GB = 1e9;
-const use = (memory: number, most: number | null = 1.5 * GB, ended = 0) => ({ memory, most, ended });
+const use = (memory: number, most: number | null = 1.5 * GB, ended = 0, waits = false) => ({ memory, most, ended, waits });
 
 describe("the memory of seats", () => {
   it("is told for each, a dash where it is not known, and stands out where it is nearly full or was full", () => {
     const table = new Table(() => {});
-    table.draw(state(person(1), person(2, { use: use(0.3 * GB) }), person(3, { use: use(1.4 * GB) }), person(4, { use: use(0.1 * GB, 1.5 * GB, 2) }), person(5, { use: use(9 * GB, null) })));
+    table.draw(state(person(1), person(2, { use: use(0.3 * GB) }), person(3, { use: use(1.4 * GB) }), person(4, { use: use(0.1 * GB, 1.5 * GB, 2) }), person(5, { use: use(9 * GB, null) }), person(6, { use: use(0.2 * GB, null, 0, true) })));
     const rows = [...table.element.querySelectorAll("tbody tr")];
-    expect(rows.map((row) => row.children[7]!.textContent)).toEqual(["–", "300 MB", "1.4 GB", "100 MB, full 2 times", "9.0 GB"]);
-    expect(rows.map((row) => row.classList.contains("much-memory"))).toEqual([false, false, true, true, false]);
+    expect(rows.map((row) => row.children[7]!.textContent)).toEqual(["–", "300 MB", "1.4 GB", "100 MB, full 2 times", "9.0 GB", "200 MB, waits its turn"]);
+    expect(rows.map((row) => row.classList.contains("much-memory"))).toEqual([false, false, true, true, false, false]);
   });
   it("is summed up, with who takes most and how many more would fit", () => {
     const { load } = state();
     const told = memoryFacts({ attendees: [person(1), person(2, { use: use(0.5 * GB) }), person(3, { use: use(1 * GB) })], load: { ...load, memory_used: 4 * GB, memory_total: 8.5 * GB } });
     expect(told).toEqual(["2 running seats take 1.5 GB of their own", "most: 3 · Person 3, 1.0 GB", "each may take 1.5 GB", "memory free for 4 more like the largest"]);
     expect(memoryFacts({ attendees: [person(1)], load })).toEqual([]);
+    const waits = [1, 2, 3].map((number) => person(number, { use: use(1, null, 0, number > 1) }));
+    expect(memoryFacts({ attendees: waits, load })).toContain("memory is short, so seats compute by turns: 2 wait");
     expect(memoryFacts({ attendees: [person(1, { use: use(1, null) })], load })).toContain("nothing limits a seat's memory here");
   });
 });

@@ -113,5 +113,7 @@ def use_told(status: Message, numbers: Iterable[int]) -> dict[int, SeatUse]:
     most = None if "memory" in status["not_limited"] else int(status["limits"]["memory"])
     seats = {number: status["seats"].get(str(number), {}) for number in numbers}
     return {
-        number: SeatUse(one["memory"], most, one["out_of_memory"]) for number, one in seats.items() if "memory" in one
+        number: SeatUse(one["memory"], most, one["out_of_memory"], one["waits_for_memory"])
+        for number, one in seats.items()
+        if "memory" in one
     }

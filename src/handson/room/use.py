@@ -15,3 +15,5 @@ class SeatUse:
     """Bytes that it may take; None where nothing limits it."""
     ended: int = 0
     """How often a process of it was ended because its memory was full."""
+    waits: bool = False
+    """Whether what it computes waits for its turn, because the host's memory is short."""

@@ -259,7 +259,7 @@ def test_what_a_seat_takes_is_on_the_board_and_unknown_where_nobody_tells(room: 
     ada, bob = room.join("Ada", "seat"), room.join("Bob", "page")
     room._seats.uses = {ada.number: SeatUse(300, 1500, 1)}  # type: ignore[attr-defined]
     asyncio.run(room.meter.look())
-    assert row(room, ada.number)["use"] == {"memory": 300, "most": 1500, "ended": 1}
+    assert row(room, ada.number)["use"] == {"memory": 300, "most": 1500, "ended": 1, "waits": False}
     assert row(room, bob.number)["use"] is None
 
 

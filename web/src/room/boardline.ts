@@ -1,6 +1,6 @@
 /** The line to the board's server: events by a fetch that goes on, since an EventSource cannot show the phrase. */
 /** What a seat takes of the host: bytes of memory, the most it may take, how often a process was ended because that was full. */
-export interface Use { memory: number; most: number | null; ended: number }
+export interface Use { memory: number; most: number | null; ended: number; waits: boolean }
 export interface Attendee {
   number: number; name: string; door: "seat" | "page"; seat: string; lesson: string; lesson_since: number | null; seen: number | null; passed: number; exercises: number; all_passed: number;
   stuck_since: number | null; stuck_on: string; hand_since: number | null; use: Use | null; files: boolean;

@@ -18,10 +18,12 @@ export function memoryFacts({ attendees, load }: Pick<BoardState, "attendees" | 
   const first = sitting[0];
   if (first === undefined) return [];
   const sum = sitting.reduce((all, one) => all + one.use.memory, 0);
+  const waiting = sitting.filter((one) => one.use.waits).length;
   const free = load.memory_total - load.memory_used;
   return [
     TEXTS.seatsTake(sitting.length, megabytes(sum)), TEXTS.mostTaken(`${first.number} · ${first.name}`, megabytes(first.use.memory)),
     first.use.most === null ? TEXTS.unlimited : TEXTS.limitOf(megabytes(first.use.most)),
+    waiting > 0 ? TEXTS.waitForMemory(waiting) : "",
     first.use.memory > 0 ? TEXTS.moreSeats(Math.floor(free / first.use.memory)) : "",
   ].filter(Boolean);
 }

@@ -77,7 +77,7 @@ export class Table {
     drawn.row.classList.toggle("stuck", one.stuck_since !== null && now - one.stuck_since > 300);
     put(cells.seen, one.seen === null ? "–" : TEXTS.since(now - one.seen));
     put(cells.seat, TEXTS.state[one.seat] ?? one.seat);
-    put(cells.memory, one.use ? [megabytes(one.use.memory), one.use.ended > 0 ? TEXTS.ended(one.use.ended) : ""].filter(Boolean).join(", ") : "–");
+    put(cells.memory, one.use ? [megabytes(one.use.memory), one.use.waits && TEXTS.waits, one.use.ended > 0 ? TEXTS.ended(one.use.ended) : ""].filter(Boolean).join(", ") : "–");
     const full = one.use !== null && (one.use.ended > 0 || (one.use.most !== null && one.use.memory > 0.8 * one.use.most));
     drawn.row.classList.toggle("much-memory", full);
   }

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from handson.memory import ours
-from handson.room.space import Disk, state_of
+from handson.room.space import Disk, State, state_of
 from handson.room.use import SeatUse
 
 EVERY = 2.5
@@ -42,6 +42,7 @@ class Meter:
     ) -> None:
         self._folder, self._use, self._clock = folder, use, clock
         self._looked: float | None = None
+        self._disk: State = "fine"
         self.load = self._host()
         self.seats: dict[int, SeatUse] = {}
 
@@ -56,6 +57,7 @@ class Meter:
 
     def _host(self) -> Load:
         memory, disk = ours(), disk_of(self._folder)
+        self._disk = state_of(disk.free, self._disk)
         return Load(
             psutil.cpu_percent() / 100,  # since the last look
             psutil.cpu_count() or 1,
@@ -63,7 +65,7 @@ class Meter:
             memory.total,
             disk.free,
             disk.size,
-            state_of(disk.free) != "fine",
+            self._disk != "fine",
         )
 
 

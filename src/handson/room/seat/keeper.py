@@ -276,13 +276,11 @@ class Keeper:
                 disk = os.statvfs(self.seats.layout.home(number))
                 found |= {"disk_free": disk.f_bavail * disk.f_frsize}
             seats[str(number)] = found
-        free = os.statvfs(self.settings.state)
         return {
             "seats": seats,
             "limits": {"memory": self.seats.limits.memory, "disk": self.seats.limits.disk},
             "cgroups": groups.version,
             "not_limited": self.seats.not_limited,
-            "host_disk_free": free.f_bavail * free.f_frsize,
         }
 
     async def _govern(self) -> None:
