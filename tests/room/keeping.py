@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,3 +144,30 @@ class Keeping:
         said = self.said()
         shutil.rmtree(self.state)
         assert code == 0, said
+
+
+@contextmanager
+def two_seats() -> Iterator[Keeping]:
+    """A room with a seat that attacks (1), another with a secret (2), and a folder that is given to both."""
+    given = Path(tempfile.mkdtemp(prefix="given", dir="/tmp")).resolve()
+    given.chmod(0o777)  # who may write is not what stops anybody here
+    (given / "weights.bin").write_text("the organiser's")
+    (given / "weights.bin").chmod(0o666)
+    room = Keeping(shown=(given,))
+    try:
+        for number in (1, 2):
+            room.serve(number)
+        (room.layout.home(2) / "secret.txt").write_text("the other's")
+        yield room
+    finally:
+        room.end()
+        shutil.rmtree(given)
+
+
+def serves(room: Keeping) -> None:
+    """Fail unless a room of `two_seats` is as it was."""
+    assert room.process.poll() is None
+    assert "ended" not in "".join(line for line in room.said().splitlines() if "the template of" in line)
+    for number in (1, 2):
+        assert room.ask(do="poll", seat=number)["running"]
+    assert (room.layout.home(2) / "secret.txt").read_text() == "the other's"
