@@ -6,30 +6,35 @@ import contextlib
 import os
 import sys
 import traceback
-from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from handson import __version__
-from handson.cli.console import AsJson, WorkshopFolder, catalog_of, err, leave_no_bytecode, out, plain, print_json
+from handson.cli.check import check
+from handson.cli.console import (
+    AsJson,
+    LessonNames,
+    WorkshopFolder,
+    catalog_of,
+    err,
+    leave_no_bytecode,
+    out,
+    plain,
+    print_json,
+)
+from handson.cli.fetch import fetch
 from handson.cli.kit import app as kit_app
 from handson.cli.kit import tell_stand_ins
 from handson.cli.rehearse import rehearse_class
 from handson.cli.room import host_class
 from handson.cli.zoo import app as zoo_app
-from handson.errors import HandsonError, UnknownNameError
+from handson.errors import HandsonError
 
 if TYPE_CHECKING:
-    from handson.assets import Asset, Fetched
     from handson.lessons.catalog import Catalog
-    from handson.lessons.check import Report
-    from handson.lessons.contract import Data
-    from handson.lessons.source import Lesson
     from handson.lessons.workspace import Given
 
 app = typer.Typer(
@@ -41,27 +46,6 @@ app = typer.Typer(
 )
 app.add_typer(kit_app)
 app.add_typer(zoo_app)
-app.command("room")(host_class)
-app.command("rehearse")(rehearse_class)
-
-LessonNames = Annotated[
-    list[str] | None, typer.Argument(metavar="[LESSON]...", help="Lessons by name; all if none is given.")
-]
-
-
-class DataChoice(StrEnum):
-    """Which data a check runs on."""
-
-    embedded = "embedded"
-    full = "full"
-    both = "both"
-
-
-class TierChoice(StrEnum):
-    """Where a check runs the lessons."""
-
-    laptop = "laptop"
-    page = "page"
 
 
 @app.callback(invoke_without_command=True)
@@ -181,87 +165,6 @@ def lessons(as_json: AsJson = False, workshop: WorkshopFolder = None) -> None:
 
 
 @app.command()
-def fetch(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Assets by name.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that the lessons need.")] = False,
-    as_json: AsJson = False,
-    workshop: WorkshopFolder = None,
-) -> None:
-    """Download what the lessons use beyond their embedded data. HANDSON_MIRROR (a folder or URL) is asked first.
-
-    `pyodide` is NumPy, SciPy, pandas, scikit-learn, matplotlib and Pillow for the lesson page (kit site --with). That
-    its host has them under these addresses was not tried where handson is made.
-    """
-    catalog = catalog_of(workshop)
-    if not names and not everything:
-        raise HandsonError(
-            "Nothing was named to fetch.",
-            f"Name assets, or --all. There are: {', '.join(sorted(catalog.manifest.assets))}, pyodide.",
-        )
-    _fetch(catalog, [*(catalog.manifest.needed() if everything else []), *(names or [])], as_json)
-
-
-@app.command()
-def check(
-    names: LessonNames = None,
-    assets: Annotated[DataChoice, typer.Option(help="The data to run on.")] = DataChoice.embedded,
-    seeds: Annotated[int, typer.Option(min=1, max=100, help="How many seeds the solved lesson runs with.")] = 1,
-    record: Annotated[
-        bool, typer.Option("--record", help="Keep figures and picture for the prose of the lessons.")
-    ] = False,
-    learner: Annotated[
-        bool, typer.Option("--learner/--no-learner", help="Run the learner's version too: exactly its exercises fail.")
-    ] = True,
-    tier: Annotated[
-        TierChoice, typer.Option(help="Where they run: a kernel of this laptop, or the lesson page in a browser.")
-    ] = TierChoice.laptop,
-    to: Annotated[Path, typer.Option(help="Where executed notebooks and pictures are stored.")] = Path("checked"),
-    as_json: AsJson = False,
-    workshop: WorkshopFolder = None,
-) -> None:
-    """Run lessons and hold them to their contracts. Exits with 1 if a promise is broken."""
-    from handson.assets import index_for, missing
-    from handson.lessons.check import check_lesson
-    from handson.lessons.records import MeasuredFigures, write_record
-
-    catalog = catalog_of(workshop)
-    chosen = catalog.select(names or ())
-    say = err.print if as_json else out.print
-    reports = []
-    for data in ("embedded", "full") if assets is DataChoice.both else (assets.value,):
-        if data == "full":
-            needed = sorted({name for lesson in chosen for name in lesson.contract.assets})
-            if missing(catalog.manifest, needed):
-                say(f"· fetching {', '.join(missing(catalog.manifest, needed))}")
-                _fetch_showing(catalog, needed, err if as_json else out)
-        if tier is TierChoice.page:
-            reports += _check_in_page(catalog, chosen, data, seeds, to, say, learner)
-            continue
-        for lesson in chosen:
-            report = check_lesson(
-                lesson,
-                data,
-                seeds=seeds,
-                index=index_for(catalog.manifest),
-                out=to.resolve(),
-                say=lambda text: say(f"· {text}"),
-                with_learner=learner,
-            )
-            reports.append(report)
-            if record and report.kept:
-                measured = MeasuredFigures(seeds=seeds, figures=report.mean_figures())
-                write_record(lesson, data, measured, report.folder / "pictures" / lesson.contract.picture)
-            if not as_json:
-                _print_report(report)
-    if as_json:
-        print_json([report.as_json() for report in reports])
-    elif tier is TierChoice.page:
-        for report in reports:
-            _print_report(report)
-    raise typer.Exit(0 if all(report.kept for report in reports) else 1)
-
-
-@app.command()
 def render(
     names: LessonNames = None,
     solved: Annotated[bool, typer.Option("--solved", help="The solved notebook in place of the learner's.")] = False,
@@ -291,6 +194,12 @@ def doctor(context: typer.Context) -> None:
     raise typer.Exit(examine(context.args))
 
 
+app.command("fetch")(fetch)
+app.command("check")(check)
+app.command("room")(host_class)
+app.command("rehearse")(rehearse_class)
+
+
 def main() -> None:
     """Run the command; a person's error is two lines, a defect of ours is named as one, never a traceback."""
     leave_no_bytecode()
@@ -318,17 +227,6 @@ def main() -> None:
         sys.exit(70)
 
 
-def _check_in_page(
-    catalog: Catalog, lessons: tuple[Lesson, ...], data: Data, seeds: int, to: Path, say: Any, learner: bool
-) -> list[Report]:
-    from handson.kit.check import check_in_page
-
-    def told(text: str) -> None:
-        say(f"· {text}")
-
-    return check_in_page(catalog, lessons, data, seeds=seeds, out=to.resolve(), say=told, with_learner=learner)
-
-
 def _write_down(error: Exception) -> Path:
     from handson.lab.places import cache_dir
 
@@ -336,39 +234,6 @@ def _write_down(error: Exception) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
     return path
-
-
-def _fetch(catalog: Catalog, names: list[str], as_json: bool = False) -> None:
-    """Fetch the assets named; tells where each file came from, or as JSON."""
-    fetched = _fetch_showing(catalog, names, err if as_json else out)
-    if as_json:
-        print_json([asdict(file) for file in fetched])
-        return
-    for name in dict.fromkeys(file.asset for file in fetched):
-        new = sum(file.how == "fetched" for file in fetched if file.asset == name)
-        out.print(f"{name}: {'was here already' if not new else f'{new} file(s) fetched and verified'}")
-
-
-def _fetch_showing(catalog: Catalog, names: list[str], console: Console) -> list[Fetched]:
-    from handson.assets import fetch as fetch_assets
-    from handson.assets.progress import FetchProgress
-
-    with FetchProgress(console) as progress:
-        return fetch_assets(_described(catalog, names), progress)
-
-
-def _described(catalog: Catalog, names: list[str]) -> dict[str, Asset]:
-    """The assets named: the workshop's, and Pyodide's packages, which no workshop describes."""
-    for name in names:
-        if name not in (valid := {*catalog.manifest.assets, "pyodide"}):
-            raise UnknownNameError("asset", name, valid)
-    if "pyodide" not in names or "pyodide" in catalog.manifest.assets:
-        return catalog.manifest.select(names)
-    from handson.kit.frontend import front_end
-    from handson.kit.pyodide import asset_of, lock_of
-
-    others = catalog.manifest.select([name for name in names if name != "pyodide"])
-    return {**others, "pyodide": asset_of(lock_of(front_end()))}
 
 
 def _lessons_json(catalog: Catalog, absent: set[str]) -> dict[str, Any]:
@@ -397,14 +262,6 @@ def _tell_changes(folder: Path, changes: list[Given]) -> None:
             out.print(f"  {change.path}: a newer version; you had not changed the old one.")
         elif change.state == "beside":
             out.print(f"  {change.lesson}: your edits are kept; the newer version is beside them: {change.path}.")
-
-
-def _print_report(report: Report) -> None:
-    mark = {True: "[green]kept  [/]", False: "[bold red]BROKEN[/]"}
-    out.print(f"\n[bold]{report.lesson}[/] ({report.data} data, network: {report.network or 'none'})")
-    for promise in report.promises:
-        out.print(f"  {mark[promise.kept]} {plain(promise.promise)}: {plain(promise.measured)}", soft_wrap=True)
-    out.print(f"  stored in {report.folder}\n", soft_wrap=True)
 
 
 def _wait(process: Any) -> int:

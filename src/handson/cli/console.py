@@ -19,6 +19,9 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+LessonNames = Annotated[
+    list[str] | None, typer.Argument(metavar="[LESSON]...", help="Lessons by name; all if none is given.")
+]
 WorkshopFolder = Annotated[
     Path | None,
     typer.Option("--workshop", help="The workshop's folder (default: this folder or one above it, or handson's own)."),
