@@ -70,7 +70,7 @@ def rehearse_class(
     """Simulated attendees do the agenda in a room; says whether it holds, and what gives out first."""
     _refuse_without_extra()
     from handson.rehearse.address import is_this_machine, room_address
-    from handson.rehearse.hosted import answers, read_room
+    from handson.rehearse.hosted import known_room
     from handson.rehearse.launch import in_own_room, in_room
     from handson.rehearse.settings import MOST, Rehearsal
 
@@ -84,9 +84,7 @@ def rehearse_class(
     course = _course(catalog, agenda)[: lessons or None]
     limits = _limits(limit or [])
     folder = (state or default_state()).expanduser().resolve()
-    here = read_room(folder) if (folder / "hub" / "settings.json").is_file() else None
-    if here and not answers(here.address):
-        here = None
+    here = known_room(folder)
 
     def plan(address: str, class_code: str, link: BoardLink | None, own: bool, authority: Path | None) -> Rehearsal:
         return Rehearsal(

@@ -112,6 +112,18 @@ def read_room(state: Path) -> RunningRoom:
         ) from None
 
 
+def known_room(state: Path) -> RunningRoom | None:
+    """The room whose folder this is, if there is one and it answers; raises HandsonError as `read_room` does."""
+    try:
+        (state / "hub" / "settings.json").stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        pass  # it is there, and not ours to look at
+    room = read_room(state)
+    return room if answers(room.address) else None
+
+
 def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
