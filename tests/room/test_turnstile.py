@@ -13,7 +13,7 @@ import pytest
 
 from handson.memory import Memory
 from handson.room.seat.cgroups import Groups
-from handson.room.seat.turnstile import GROWING, SETTLING, TURN, Turnstile
+from handson.room.seat.turnstile import GROWING, LARGE, SETTLING, TURN, Turnstile
 
 TOTAL = 8_000_000_000
 MUCH, SOME, SHORT, LITTLE, HARDLY = (Memory(TOTAL - free, TOTAL) for free in (5e9, 1.7e9, 1.3e9, 0.6e9, 0.3e9))
@@ -108,6 +108,24 @@ def test_who_was_let_go_on_counts_before_it_has_used_anything() -> None:
     turnstile.at = 0.1 + SETTLING
     turnstile.look(SEATS, [4])  # it did not want to compute any more
     assert turnstile.stopped == {}
+
+
+def test_where_memory_is_short_the_next_is_who_holds_most() -> None:
+    turnstile = Fake(LITTLE)
+    turnstile.look(SEATS, [1, 2, 3, 4])
+    turnstile.at = SETTLING
+    turnstile.look(SEATS, [4])
+    assert sorted(turnstile.stopped) == [1]
+
+
+def test_a_hungry_cell_is_not_stopped_half_way() -> None:
+    turnstile = Fake(SHORT)
+    turnstile.grown = {4: LARGE}
+    turnstile.look(SEATS, [1, 2, 3, 4])
+    turnstile.now = SOME
+    for turnstile.at in (0.1, 0.1 + TURN):
+        turnstile.look(SEATS, [3, 4])
+    assert sorted(turnstile.stopped) == [1, 3], "3 has had its turn; 4 goes on to its end"
 
 
 def test_what_is_started_in_a_seat_that_waits_waits_too() -> None:

@@ -29,6 +29,9 @@ GROWING = 20_000_000
 """Bytes that a seat has grown by since the last look: it computes, however short its cell is so far."""
 TURN = 3.0
 """Seconds."""
+LARGE = 450_000_000
+"""Bytes of a seat in the middle of a hungry cell. Its turn ends with the cell: stopped, it would keep them, and whoever
+came next would want as many."""
 SETTLING = 1.0
 """Seconds for which a seat that was let go on counts as computing, whatever it has used so far."""
 
@@ -74,7 +77,7 @@ class Turnstile:
             for number in running[at_once:]:  # who holds most gives back most, and soonest
                 self._stop(number)
         elif self.stopped and (free > kept + ROOM_AGAIN * memory.total or len(running) < at_once):
-            self.go_on(self._next())
+            self.go_on(self._next(by_memory=free <= kept / 2))
         elif self.stopped and free > kept / 2:
             self._change_turns(running)
 
@@ -82,12 +85,15 @@ class Turnstile:
         now = self.clock()
         for number in running:
             self._began.setdefault(number, now)
-        done = [number for number in running if now - self._began[number] >= TURN]
+        done = [number for number in running if now - self._began[number] >= TURN and self._held[number] < LARGE]
         for number in done[: len(self.stopped)]:
             self.go_on(self._next())
             self._stop(number)
 
-    def _next(self) -> int:
+    def _next(self, by_memory: bool = False) -> int:
+        """Who has waited longest; or who holds most, and gives back most."""
+        if by_memory:
+            return max(self.stopped, key=lambda number: self._held.get(number, 0))
         return min(self.stopped, key=lambda number: self.stopped[number])
 
     def _memory(self, number: int) -> int:
