@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,9 @@ def test_attendees_know_the_agendas_lessons_and_their_solutions() -> None:
     assert (known.path, known.minutes) == ("vision/02_digits.ipynb", 15)
     assert known.solutions == tuple(map(solved_text, digits.exercises))
     assert "optimizer.zero_grad()" in known.solutions[1]
+
+
+def test_a_rehearsal_loads_no_pytorch() -> None:
+    """It has to fit beside the room."""
+    code = "import sys, handson.rehearse.launch, handson.rehearse.report, handson.rehearse.verdict; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"

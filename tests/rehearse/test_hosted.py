@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from handson.errors import HandsonError
 from handson.rehearse.hosted import known_room
 
 
@@ -57,10 +56,3 @@ except HandsonError as error:
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     assert "Permission denied" in said
     assert "--room ADDRESS" in said
-
-
-def test_a_folder_that_is_no_room_is_told_as_such(tmp_path: Path) -> None:
-    kept(tmp_path, 1)
-    (tmp_path / "hub" / "settings.json").write_text("{}")
-    with pytest.raises(HandsonError, match="does not tell of a room"):
-        known_room(tmp_path)

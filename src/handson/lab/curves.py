@@ -10,6 +10,8 @@ from handson.lab import style
 from handson.lab.axis import Axis, drawable, spread, ticks
 from handson.lab.style import number
 
+TIME_IS_UP = "Time is up: stopped"
+"""What the view of a training says that its clock has ended; a rehearsal counts them."""
 MOST_POINTS = 160
 """Points drawn of a curve; more are averaged in groups."""
 _LEFT, _TOP, _BOTTOM = 52, 34, 28

@@ -13,7 +13,7 @@ from html import escape
 from typing import Any
 
 from handson.lab import front, style
-from handson.lab.curves import Curve, Panel, Point, thin
+from handson.lab.curves import TIME_IS_UP, Curve, Panel, Point, thin
 from handson.lab.figure import Figure, plot
 from handson.lab.png import Pixels, as_bytes, pixels
 from handson.lab.session import being_checked
@@ -30,9 +30,6 @@ _PICTURE_SHARE = 0.15
 would mean pauses above the longest, they take more."""
 _SIZES = {1: (560, 260), 2: (340, 230)}
 """Of a panel, where it stands alone and where it has others or a picture beside it."""
-
-TIME_IS_UP = "Time is up: stopped"
-"""What the view of a training says that its clock has ended; a rehearsal counts them."""
 
 
 class Live:

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from handson.lab.live import TIME_IS_UP
+from handson.lab.curves import TIME_IS_UP
 from handson.rehearse.browsing import Browser, TroubleError, named
 from handson.rehearse.wire import SUBPROTOCOL, Message, decoded, encoded, request
 
