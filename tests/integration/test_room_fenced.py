@@ -22,6 +22,7 @@ from tests.room.keeping import needs_seats
 
 needs_seats()
 
+from handson.room.seat import cgroups  # noqa: E402
 from handson.room.seat.numbers import hub_and_proxy  # noqa: E402
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -51,6 +52,16 @@ def test_no_part_that_hears_the_network_or_a_learner_is_root(room: RunningRoom, 
     assert users(room, "proxy.mjs") == {proxy}
     assert users(room, "handson.room.hub") == {hub}
     assert room.base + 1 in users(room, "handson.room.forge servers")
+
+
+def test_seats_that_compute_do_not_keep_hub_and_proxy_from_the_processor(room: RunningRoom) -> None:
+    groups = cgroups.find(room.state)
+    if "cpu" not in groups.roots:
+        pytest.skip("this host has no control group for the processor")
+    ours = set(map(int, (groups.roots["cpu"] / groups.name / "room" / "cgroup.procs").read_text().split()))
+    for needle in ("proxy.mjs", "handson.room.hub"):
+        assert (pids := set(room.pids(needle)))
+        assert pids <= ours, needle
 
 
 def test_the_lessons_are_in_the_seat(ada: httpx.Client) -> None:

@@ -6,6 +6,9 @@ A laptop's homes are closed to other users, and Python's environment and the wor
 of the part's own, each closed folder above a path that it needs is empty but for that path, which is read-only there:
 the part reads what it needs, and nothing else of that home. The room's state alone may be written to, by whom its files
 say, and the seats that are mounted in it later are seen as well.
+
+It runs in the room's own control group, where there is one: outside of it, seats that compute would leave it little of
+the processors, and everybody waits for hub and proxy.
 """
 
 from __future__ import annotations
@@ -14,9 +17,10 @@ import os
 import signal
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from handson.room.seat import linux
+from handson.room.seat import cgroups, linux
 
 
 def closed_above(path: Path) -> Path | None:
@@ -60,6 +64,8 @@ def main(arguments: list[str]) -> None:
     uid, gid, state, *paths = arguments[:end]
     command = arguments[end + 1 :]
     parent = os.getppid()
+    with suppress(OSError):  # a host without; the organiser has been told
+        cgroups.find(Path(state)).join_room()
     linux.unshare(linux.CLONE_NEWNS)
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_SLAVE)
     mask = os.umask(0o022)
