@@ -64,6 +64,22 @@ def test_seats_that_compute_do_not_keep_hub_and_proxy_from_the_processor(room: R
         assert pids <= ours, needle
 
 
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("settings/@jupyterlab/apputils-extension:themes", {"raw": '{"theme": "JupyterLab Dark"}'}),
+        ("workspaces/default", {"data": {}, "metadata": {"id": "default"}}),
+    ],
+)
+def test_jupyterlabs_settings_and_layout_are_kept(ada: httpx.Client, path: str, content: dict[str, Any]) -> None:
+    place = f"/user/seat-1/lab/api/{path}"
+    (xsrf,) = [one.value for one in ada.cookies.jar if one.name == "_xsrf" and one.path == "/user/seat-1/"]
+    assert ada.put(place, json=content, headers={"X-XSRFToken": str(xsrf)}).status_code == 204
+    kept = ada.get(place).json()
+    assert {name: kept[name] for name in content}.keys() == content.keys()
+    assert kept.get("raw") == content.get("raw")
+
+
 def test_the_lessons_are_in_the_seat(ada: httpx.Client) -> None:
     names = {one["name"] for one in ada.get("/user/seat-1/api/contents/vision").json()["content"]}
     assert "01_paint_the_cat.ipynb" in names

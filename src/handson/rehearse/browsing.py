@@ -17,6 +17,9 @@ from handson.rehearse.measured import Kind, Measured
 
 PATIENCE = 60.0
 """Seconds for one answer."""
+_KEPT_OPEN = 2.0
+"""Seconds for which a connection that rests is used again. The proxy closes it after five; a browser that finds it so
+just asks again, on a new one."""
 _HEADERS = {"Accept": "text/html,application/json,*/*", "User-Agent": "handson-rehearse"}
 
 
@@ -45,7 +48,7 @@ class Browser:
             trace.on_connection_create_end.append(self._connection_made)
             self._session = aiohttp.ClientSession(
                 cookie_jar=aiohttp.CookieJar(unsafe=True),  # rooms are IP addresses
-                connector=aiohttp.TCPConnector(limit_per_host=6, ssl=self._verify),
+                connector=aiohttp.TCPConnector(limit_per_host=6, keepalive_timeout=_KEPT_OPEN, ssl=self._verify),
                 timeout=aiohttp.ClientTimeout(total=PATIENCE),
                 headers=_HEADERS,
                 trace_configs=[trace],

@@ -24,7 +24,7 @@ NAME = "handson-forge"
 SOCKET = "HANDSON_FORGE"
 """The environment variable of a seat's server that says where the kernel template listens."""
 SEAT = "HANDSON_SEAT"
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 _UNKNOWN = 1
 """The exit status of a kernel whose template did not live to tell it."""
 

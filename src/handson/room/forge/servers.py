@@ -130,6 +130,8 @@ def _build(prefix: str) -> Any:
         "--KernelManager.transport=ipc",
         "--LabApp.collaborative=False",
         "--LabApp.news_url=",
+        f"--LabApp.user_settings_dir={layout.HOME}/.handson/lab/settings",  # their defaults were read at import, too
+        f"--LabApp.workspaces_dir={layout.HOME}/.handson/lab/workspaces",
         "--LabApp.extension_manager=readonly",
         "--LanguageServerManager.autodetect=False",  # it would ask npm at each start
         "--FileContentsManager.always_delete_dir=True",
