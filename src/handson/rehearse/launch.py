@@ -62,10 +62,8 @@ def _come_first() -> None:
     """Before the room, where both are on one machine: attendees' own laptops would not wait for its seats."""
     with contextlib.suppress(OSError, AttributeError):  # not root, or Windows
         os.setpriority(os.PRIO_PROCESS, 0, _NICE)
-        with Path("/proc/self/autogroup").open(
-            "r+"
-        ) as own:  # where there are such, a niceness holds in its session alone
-            own.write(str(_NICE))
+        with Path("/proc/self/autogroup").open("r+") as ours:  # where there are, niceness counts in its session alone
+            ours.write(str(_NICE))
 
 
 async def _real(plan: Rehearsal, wanted: bool, say: Say) -> RealBrowser | None:
