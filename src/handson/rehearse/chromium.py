@@ -183,7 +183,7 @@ class RealBrowser:
         return self._until(lambda: next(iter(self._all(css)), None), f"{css} on the page")
 
     def _until(self, condition: Callable[[], T], awaited: str, patience: float = PATIENCE) -> T:
-        from selenium.common.exceptions import StaleElementReferenceException
+        from selenium.common.exceptions import ElementClickInterceptedException, StaleElementReferenceException
 
         end = time.monotonic() + patience
         while True:
@@ -192,8 +192,8 @@ class RealBrowser:
             try:
                 if value := condition():
                     return value
-            except StaleElementReferenceException:
-                pass  # the page drew itself anew in between
+            except (StaleElementReferenceException, ElementClickInterceptedException):
+                pass  # the page drew itself anew in between, or JupyterLab asks something
             if time.monotonic() > end:
                 raise TimeoutError(f"after {patience:.0f} s still awaited: {awaited}")
             time.sleep(0.1)
