@@ -37,6 +37,8 @@ class RealBrowser:
         """What it fetched of its seat's server to draw a lesson, below the seat's address."""
         self.seconds: list[float] = []
         """From asking for the lesson to all of it drawn and the kernel ready: alone, then in the rush."""
+        self.asked: list[str] = []
+        """What JupyterLab asked in dialogs, which nobody expects in a lesson."""
         self._stack = ExitStack()
         self._steps = threading.Lock()
         """The driver does one step at a time; a step goes on in its thread when who waited for it was cancelled."""
@@ -129,7 +131,8 @@ class RealBrowser:
 
     def _words(self) -> str:
         times = " s, then ".join(f"{seconds:.1f}" for seconds in self.seconds)
-        return f"JupyterLab drawn and its kernel ready after {times} s; {len(self.files)} files"
+        asked = f"; it asked: {' / '.join(self.asked)}" if self.asked else ""
+        return f"JupyterLab drawn and its kernel ready after {times} s; {len(self.files)} files{asked}"
 
     def _drawn(self, begun: float) -> None:
         self._until(lambda: not self._all("#jupyterlab-splash") and len(self._all(_CELLS)) > 1, "the lesson's cells")
@@ -143,8 +146,9 @@ class RealBrowser:
         self._until(done, "the last cell", patience=900)
 
     def _started(self) -> bool:
-        for button in self._all("dialog.jp-Dialog .jp-mod-accept"):
-            button.click()
+        for dialog in self._all("dialog.jp-Dialog"):
+            self.asked.append(" ".join(dialog.text.split())[:120])
+            dialog.find_element("css selector", ".jp-mod-accept").click()
         self._choose(".lm-MenuBar-itemLabel", "Run")
         self._choose(".lm-Menu .lm-Menu-itemLabel", "Run All Cells")
         end = time.monotonic() + 10
