@@ -13,7 +13,7 @@ import pytest
 
 from handson.memory import Memory
 from handson.room.seat.cgroups import Groups
-from handson.room.seat.turnstile import GROWING, LARGE, SETTLING, TURN, Turnstile
+from handson.room.seat.turnstile import GROWING, LARGE, LONG_TURN, SETTLING, TURN, Turnstile
 
 TOTAL = 8_000_000_000
 MUCH, SOME, SHORT, LITTLE, HARDLY = (Memory(TOTAL - free, TOTAL) for free in (5e9, 1.7e9, 1.3e9, 0.6e9, 0.3e9))
@@ -126,6 +126,9 @@ def test_a_hungry_cell_is_not_stopped_half_way() -> None:
     for turnstile.at in (0.1, 0.1 + TURN):
         turnstile.look(SEATS, [3, 4])
     assert sorted(turnstile.stopped) == [1, 3], "3 has had its turn; 4 goes on to its end"
+    turnstile.at = 0.1 + LONG_TURN
+    turnstile.look(SEATS, [2, 4])
+    assert 4 in turnstile.stopped, "a cell without an end"
 
 
 def test_what_is_started_in_a_seat_that_waits_waits_too() -> None:

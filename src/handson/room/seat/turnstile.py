@@ -27,10 +27,10 @@ ROOM_AGAIN = 0.08
 """Of the memory, what must be free beyond that before one more is let through."""
 GROWING = 20_000_000
 """Bytes that a seat has grown by since the last look: it computes, however short its cell is so far."""
-TURN = 3.0
-"""Seconds."""
+TURN, LONG_TURN = 3.0, 90.0
+"""Seconds; the long one is for those who are LARGE, and longer than any lesson's clock."""
 LARGE = 450_000_000
-"""Bytes of a seat in the middle of a hungry cell. Its turn ends with the cell: stopped, it would keep them, and whoever
+"""Bytes of a seat in the middle of a hungry cell. It is let come to its end: stopped, it would keep them, and whoever
 came next would want as many."""
 SETTLING = 1.0
 """Seconds for which a seat that was let go on counts as computing, whatever it has used so far."""
@@ -85,7 +85,8 @@ class Turnstile:
         now = self.clock()
         for number in running:
             self._began.setdefault(number, now)
-        done = [number for number in running if now - self._began[number] >= TURN and self._held[number] < LARGE]
+        turns = {number: LONG_TURN if self._held[number] >= LARGE else TURN for number in running}
+        done = [number for number in running if now - self._began[number] >= turns[number]]
         for number in done[: len(self.stopped)]:
             self.go_on(self._next())
             self._stop(number)
