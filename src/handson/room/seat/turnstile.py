@@ -28,7 +28,7 @@ ROOM_AGAIN = 0.08
 GROWING = 20_000_000
 """Bytes that a seat has grown by since the last look: it computes, however short its cell is so far."""
 TURN, LONG_TURN = 3.0, 90.0
-"""Seconds; the long one is for those who are LARGE, and longer than any lesson's clock."""
+"""Seconds; the long one is for those who are LARGE."""
 LARGE = 450_000_000
 """Bytes of a seat in the middle of a hungry cell. It is let come to its end: stopped, it would keep them, and whoever
 came next would want as many."""
