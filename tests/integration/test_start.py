@@ -370,7 +370,7 @@ def test_repair_makes_it_anew_when_asked(workshop: Workshop) -> None:
 
 def begin(workshop: Workshop) -> subprocess.Popen[str]:
     """A set-up that has come as far as the packages, in a process group of its own."""
-    # A new session, and through Python: a background job of a shell ignores Ctrl-C.
+    # A new session; and a background job of a shell ignores Ctrl-C, with all that it starts.
     process = subprocess.Popen(
         [sys.executable, workshop.root / "start.py"],
         cwd=workshop.root,
@@ -379,6 +379,7 @@ def begin(workshop: Workshop) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while not (workshop.env / "bin" / "uv").exists():
