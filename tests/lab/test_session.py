@@ -76,12 +76,3 @@ def test_a_slow_machine_is_not_measured_for_long(monkeypatch: pytest.MonkeyPatch
 class Backward:
     def backward(self) -> None:
         """Nothing."""
-
-
-def test_where_the_machine_is_known_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "_known", {})
-    monkeypatch.setattr(session, "_steps_per_second", lambda **_: session.REFERENCE_STEPS_PER_SECOND / 5)
-    session.know_this_machine()
-    monkeypatch.setattr(session, "_steps_per_second", lambda: pytest.fail("it is known already"))
-    session.begin()
-    assert session.pace(1000) == 400

@@ -22,14 +22,6 @@ two."""
 _FAST_ENOUGH = 0.5
 
 _speed = 1.0
-_known: dict[int, float] = {}
-"""What `_steps_per_second` gives with so many threads, where `know_this_machine` has measured it."""
-
-
-def know_this_machine() -> None:
-    """Measure its speed now, for all kernels that are forked from this process: thirty that begin a lesson together
-    would have two cores measure for half a minute."""
-    _known[torch.get_num_threads()] = _steps_per_second(seconds=0.5)
 
 
 def begin() -> None:
@@ -45,9 +37,8 @@ def begin() -> None:
         _speed = 1.0
         print("Planned for the reference laptop.")
         return
+    _speed = _steps_per_second() / (REFERENCE_STEPS_PER_SECOND * (_OF_A_PAGE if front.in_browser() else 1))
     cores = torch.get_num_threads()
-    steps = _known.get(cores) or _steps_per_second()
-    _speed = steps / (REFERENCE_STEPS_PER_SECOND * (_OF_A_PAGE if front.in_browser() else 1))
     threads = "1 thread" if cores == 1 else f"{cores} threads"
     whose = "a page on our reference laptop" if front.in_browser() else f"our reference laptop ({threads})"
     line = f"This laptop trains at about {number(_speed, digits=2)} × the speed of {whose}."

@@ -195,7 +195,6 @@ def _warm_up() -> None:
         layer = torch.nn.Conv2d(1, 2, 3)
         layer(torch.zeros(1, 1, 8, 8)).sum().backward()
         torch.optim.Adam(layer.parameters()).step()  # the first optimizer imports torch._dynamo
-        importlib.import_module("handson.lab.session").know_this_machine()
     image: Any = sys.modules.get("PIL.Image")
     if image is not None:
         image.init()  # every format that Pillow knows
