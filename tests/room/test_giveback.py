@@ -44,7 +44,7 @@ from handson.room.giveback import give_back, resident_bytes
 bytes(30_000_000)
 before = resident_bytes()
 def work():
-    pieces = [bytes(100_000) for _ in range(400)]
+    pieces = [b"x" * 100_000 for _ in range(400)]
 for _ in range(2):
     thread = threading.Thread(target=work)
     thread.start()
