@@ -359,7 +359,8 @@ def test_forgetting_ends_what_a_killed_room_left(tmp_path: Path) -> None:
 
 
 def test_everybody_at_once_is_served_and_nobody_gets_an_error(tmp_path: Path) -> None:
-    """Ten stock servers take half a minute here; the rush itself is what is looked at: statuses, places, order."""
+    """Ten stock servers take half a minute here; the rush itself is what is looked at: nobody sees an error. Places are told
+    by `tests/room/hub/test_queue.py`: here seats may be quicker than those who ask for them."""
     with running_room(tmp_path / "state", "--seats", "10") as room:
         code, told, statuses, failures = room.secrets["class_code"], {}, [], []
 
@@ -379,5 +380,3 @@ def test_everybody_at_once_is_served_and_nobody_gets_an_error(tmp_path: Path) ->
         assert not failures, failures
         assert set(statuses) <= {200, 302}, statuses
         assert len(told) == 8
-        first_places = sorted(place[0].get("ahead", 0) for place in told.values())
-        assert first_places[-1] >= 3, "the later ones were told how many are before them"
