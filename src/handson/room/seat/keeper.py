@@ -330,7 +330,7 @@ def _template_environment() -> dict[str, str]:
     """What templates may know of this process's environment: where programs and modules are, and the language.
 
     With one arena for all threads the C library gives back what was freed (`giveback.py`); of each thread's own it
-    would keep the top, some 20 MB in a seat's server.
+    would keep the top.
     """
     kept = ("PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "LANG", "LC_ALL", "TZ", "HANDSON_MIRROR")
     return {
