@@ -42,6 +42,21 @@ def test_a_page_is_held_against_a_page(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "about 1 × the speed of a page on our reference laptop." in capsys.readouterr().out
 
 
+def test_where_the_machine_is_known_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_steps_per_second", lambda: session.REFERENCE_STEPS_PER_SECOND / 5)
+    monkeypatch.setattr(session, "known", session.measured())
+    monkeypatch.setattr(session, "_steps_per_second", lambda: pytest.fail("it is known already"))
+    session.begin()
+    assert session.pace(1000) == 400
+
+
+def test_with_other_threads_it_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "known", (session.torch.get_num_threads() + 1, 1.0))
+    monkeypatch.setattr(session, "_steps_per_second", lambda: session.REFERENCE_STEPS_PER_SECOND)
+    session.begin()
+    assert session.pace(1000) == 1000
+
+
 def test_a_check_shrinks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "_steps_per_second", lambda: 0.0)
     monkeypatch.setenv("HANDSON_CHECK", "1")

@@ -81,6 +81,17 @@ def test_no_two_kernels_draw_the_same(two: tuple[Kernel, Kernel], source: str, l
     assert one != other
 
 
+def test_no_kernel_measures_again_how_fast_the_machine_is(template: Template) -> None:
+    """It is measured beside the template, which may not have heard of it when the first kernels are forked."""
+    deadline = time.monotonic() + 60
+    while True:
+        with template.kernel() as kernel:
+            if kernel.value("session.known is not None", "from handson.lab import session") == "True":
+                kernel.run("session._steps_per_second = None\nsession.begin()")
+                return
+        assert time.monotonic() < deadline
+
+
 def test_the_seed_of_hash_is_not_known_before(two: tuple[Kernel, Kernel]) -> None:
     """It is one for all that come of a template (it cannot be changed in a running Python), and another for each template."""
     known = subprocess.run(

@@ -22,6 +22,8 @@ two."""
 _FAST_ENOUGH = 0.5
 
 _speed = 1.0
+known: tuple[int, float] | None = None
+"""A number of threads, and the training steps a second with them; set where they were measured for all (in a room)."""
 
 
 def begin() -> None:
@@ -37,14 +39,20 @@ def begin() -> None:
         _speed = 1.0
         print("Planned for the reference laptop.")
         return
-    _speed = _steps_per_second() / (REFERENCE_STEPS_PER_SECOND * (_OF_A_PAGE if front.in_browser() else 1))
     cores = torch.get_num_threads()
+    steps = known[1] if known and known[0] == cores else _steps_per_second()
+    _speed = steps / (REFERENCE_STEPS_PER_SECOND * (_OF_A_PAGE if front.in_browser() else 1))
     threads = "1 thread" if cores == 1 else f"{cores} threads"
     whose = "a page on our reference laptop" if front.in_browser() else f"our reference laptop ({threads})"
     line = f"This laptop trains at about {number(_speed, digits=2)} × the speed of {whose}."
     if _speed < _FAST_ENOUGH:
         line += f" The trainings are made shorter: about {100 * pace(1000) / 1000:.0f} % of the steps."
     print(line)
+
+
+def measured() -> tuple[int, float]:
+    """What `known` may be set to in processes that are forked from this one's parent."""
+    return torch.get_num_threads(), _steps_per_second()
 
 
 def pace(steps: int, at_least: float = 0.2) -> int:

@@ -7,6 +7,7 @@ runs anything for that seat. Children that are forked ahead wait in their place 
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import os
 import selectors
@@ -20,7 +21,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from handson.errors import HandsonError
 from handson.room.forge.holes import fill_holes
@@ -77,6 +78,18 @@ class Kind(Protocol):
         """
 
 
+@runtime_checkable
+class Measuring(Protocol):
+    """A kind whose children all want to know something that takes too long to be found out before the template listens,
+    or in each of them."""
+
+    def measure(self) -> Message:
+        """In a child of the template: find it out."""
+
+    def know(self, measured: Message) -> None:
+        """In the template: keep it for the children to come; those that were forked before find it out themselves."""
+
+
 @dataclass
 class _Child:
     place: str
@@ -126,6 +139,8 @@ class Template:
         self.listener.setblocking(False)
         self._selector.register(self.listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._wake[0], selectors.EVENT_READ, self._signalled)
+        if isinstance(self.kind, Measuring):
+            self._measure(self.kind)
         while not self._told_to_end:
             for key, _ in self._selector.select(PATIENCE if self._asking else None):
                 task = key.data()
@@ -133,6 +148,28 @@ class Template:
                     return task  # type: ignore[no-any-return]
             self._lose_patience()
         return None
+
+    def _measure(self, kind: Measuring) -> None:
+        """In a child: the template goes on to fork, and its memory stays as its children are to find it."""
+        read, write = os.pipe()
+        if os.fork() == 0:
+            try:
+                self._leave_behind({write})
+                os.write(write, json.dumps(kind.measure()).encode())
+            except Exception:
+                log.exception("what every %s is to know could not be measured", self.kind.name)
+            finally:
+                os._exit(0)
+        os.close(write)
+
+        def measured() -> None:
+            self._selector.unregister(read)
+            with os.fdopen(read, "rb") as file:
+                said = file.read()
+            if said:
+                kind.know(json.loads(said))
+
+        self._selector.register(read, selectors.EVENT_READ, measured)
 
     def _end(self, *_: object) -> None:
         self._told_to_end = True
