@@ -53,7 +53,8 @@ def chromium(profile: Path, host: str = "") -> Iterator[Any]:
         f"--user-data-dir={profile}",
     ):
         options.add_argument(flag)
-    driver = webdriver.Chrome(options, Service(driver_program))
+    # A session of its own: where sessions share the processor, its share is not this process's.
+    driver = webdriver.Chrome(options, Service(driver_program, popen_kw={"start_new_session": True}))
     try:
         yield driver
     finally:

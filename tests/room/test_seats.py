@@ -20,7 +20,7 @@ import handson
 from handson.errors import HandsonError
 from handson.room.seat import disk, keeper, linux, seccomp
 from handson.room.seat.cgroups import WEIGHT, Groups
-from handson.room.seat.governor import FREE, HALF_LIFE, LEAST, Governor, later, weight
+from handson.room.seat.governor import FREE, HALF_LIFE, LEAST, Governor, free_debt, later, weight
 from handson.room.seat.keeper import Keeper
 from handson.room.seat.layout import BASE, MOST_SEATS, Layout, checked
 from handson.room.seat.limits import Limits
@@ -158,12 +158,13 @@ def test_half_of_a_debt_is_forgotten_in_a_half_life() -> None:
     assert later(8.0, 1.0, 2 * HALF_LIFE) == 3.0
 
 
-def test_who_trains_beside_eleven_others_is_still_seen_to_train() -> None:
-    """A twelfth of two cores is a sixth of a CPU second each second: enough to weigh a tenth of a seat that rests."""
+@pytest.mark.parametrize("seats", [1, 2, 12, 30, 60, 200])
+def test_however_many_train_each_weighs_a_tenth_of_a_seat_that_rests(seats: int) -> None:
     debt = 0.0
     for _ in range(40):
-        debt = later(debt, 0.5 * 2 / 12, 0.5)
-    assert weight(debt) <= WEIGHT / 10
+        debt = later(debt, 0.5 * min(1, 2 / seats), 0.5)
+    assert weight(debt, free_debt(seats, cores=2)) <= WEIGHT / 10
+    assert weight(0.01, free_debt(seats, cores=2)) == WEIGHT, "a cell of a line"
 
 
 def test_the_governor_lowers_who_computes_and_restores_who_rests(tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ def test_the_governor_lowers_who_computes_and_restores_who_rests(tmp_path: Path)
         groups.make_seat(number, Limits())
         (tmp_path / f"cpuacct/handson/seats/{number}/kernels/cpuacct.usage").write_text("0")
     now = 0.0
-    governor = Governor(groups, lambda: now)
+    governor = Governor(groups, 2, lambda: now)
     shares = tmp_path / "cpu/handson/seats"
     for step in range(20):
         now = step / 2

@@ -51,15 +51,16 @@ async def in_own_room(
 async def _rehearse(
     plan: Rehearsal, lessons: Sequence[Lesson], browser: bool, see: See, say: Say, state: Path, *, forget: bool
 ) -> Measured:
-    _come_first()
     real = await _real(plan, browser, say)
+    _come_first()
     stop = asyncio.Event()
     with _ctrl_c(stop):
         return await rehearse(plan, lessons, real=real, see=see, stop=stop, forget=forget, state=state)
 
 
 def _come_first() -> None:
-    """Before the room, where both are on one machine: attendees' own laptops would not wait for its seats."""
+    """Before the room, where both are on one machine: attendees' own laptops would not wait for its seats. Not so the
+    real browser, which runs already: it works for seconds, and the room would wait for it."""
     with contextlib.suppress(OSError, AttributeError):  # not root, or Windows
         os.setpriority(os.PRIO_PROCESS, 0, _NICE)
         with Path("/proc/self/autogroup").open("r+") as ours:  # where there are, niceness counts in its session alone

@@ -47,8 +47,9 @@ class Keeper:
         self.settings = settings
         self.file = settings_file
         self.seats = settings.seats()
-        self.governor = Governor(self.seats.groups)
-        self.turnstile = Turnstile(self.seats.groups, len(os.sched_getaffinity(0)), ours)
+        cores = len(os.sched_getaffinity(0))
+        self.governor = Governor(self.seats.groups, cores)
+        self.turnstile = Turnstile(self.seats.groups, cores, ours)
         self._templates: dict[int, str] = {}
         self._locks: dict[int, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
