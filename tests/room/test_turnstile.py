@@ -13,25 +13,29 @@ import pytest
 
 from handson.memory import Memory
 from handson.room.seat.cgroups import Groups
-from handson.room.seat.turnstile import GROWING, LARGE, LONG_TURN, SETTLING, TURN, Turnstile
+from handson.room.seat.turnstile import GROWING, HALF_WAY, HUNGRY, LONG_TURN, RESTING, SETTLING, TURN, Turnstile
 
 TOTAL = 8_000_000_000
-MUCH, SOME, SHORT, LITTLE, HARDLY = (Memory(TOTAL - free, TOTAL) for free in (5e9, 1.7e9, 1.3e9, 0.6e9, 0.3e9))
-"""What is kept for two who go on is 1.4 GB; one more is let through where 0.64 GB beyond that are free."""
+MUCH, SOME, SHORT, LITTLE, HARDLY = (Memory(TOTAL - free, TOTAL) for free in (5e9, 2.0e9, 1.5e9, 0.6e9, 0.3e9))
+"""What is kept for two who go on is 1.7 GB; one more is let through where 0.64 GB beyond that are free."""
 SEATS = range(1, 31)
+RESTS = 100_000_000
 
 
 class Fake(Turnstile):
-    """Seats whose memory is a hundred times their number, and more where `grown` says so; `at` is the clock."""
+    """Seats that have all grown, those of a higher number by more; `at` is the clock."""
 
     def __init__(self, now: Memory, at_once: int = 2) -> None:
         self.now, self.at, self.signals = now, 0.0, list[tuple[int, signal.Signals]]()
-        self.grown: dict[int, int] = {}
+        self.grown = {number: HUNGRY + number for number in SEATS}
         self.sent = 0
         super().__init__(Groups(0, {}), at_once, lambda: self.now, lambda: self.at)
+        self._held = {number: RESTS + self.grown[number] for number in SEATS}
+        self._rests = dict.fromkeys(SEATS, RESTS)
+        self._busy = dict.fromkeys(SEATS, 0.0)
 
     def _memory(self, number: int) -> int:
-        return 100 * number + self.grown.get(number, 0)
+        return RESTS + self.grown[number]
 
     def _signal(self, number: int, what: signal.Signals) -> None:
         self.sent += 1
@@ -57,9 +61,33 @@ def test_when_memory_is_short_those_who_have_most_go_on() -> None:
 def test_who_grows_is_taken_to_compute_and_who_types_is_left_alone() -> None:
     turnstile = Fake(SHORT)
     turnstile.look(SEATS, [3, 4])
-    turnstile.grown = {1: GROWING + 1, 2: GROWING}
+    turnstile.grown |= {1: turnstile.grown[1] + GROWING + 1, 2: turnstile.grown[2] + GROWING}
     turnstile.look(SEATS, [3, 4])
     assert sorted(turnstile.stopped) == [3], "1 has grown by most, 2 by too little to be noticed"
+
+
+def test_who_has_not_grown_waits_for_nobody_while_there_is_memory_for_one_to_grow() -> None:
+    turnstile = Fake(LITTLE)
+    turnstile.grown[2] = HUNGRY - 1
+    turnstile.look(SEATS, [2, 3, 4, 5])
+    assert sorted(turnstile.stopped) == [3]
+    turnstile.now = HARDLY
+    turnstile.look(SEATS, [2, 4, 5])
+    assert sorted(turnstile.stopped) == [2, 3, 4]
+    turnstile.now = LITTLE
+    turnstile.look(SEATS, [5])
+    assert sorted(turnstile.stopped) == [3, 4]
+
+
+def test_growth_counts_from_what_a_seat_held_when_it_did_not_compute() -> None:
+    turnstile = Fake(SHORT)
+    turnstile.at = RESTING
+    turnstile.look(SEATS, [])
+    turnstile.look(SEATS, SEATS)
+    assert turnstile.stopped == {}, "they hold what they held at rest"
+    turnstile.grown = {number: grown + HUNGRY for number, grown in turnstile.grown.items()}
+    turnstile.look(SEATS, SEATS)
+    assert len(turnstile.stopped) == 28
 
 
 def test_as_many_as_there_are_cores_always_go_on() -> None:
@@ -120,7 +148,7 @@ def test_where_memory_is_short_the_next_is_who_holds_most() -> None:
 
 def test_a_hungry_cell_is_not_stopped_half_way() -> None:
     turnstile = Fake(SHORT)
-    turnstile.grown = {4: LARGE}
+    turnstile.grown[4] = HALF_WAY
     turnstile.look(SEATS, [1, 2, 3, 4])
     turnstile.now = SOME
     for turnstile.at in (0.1, 0.1 + TURN):

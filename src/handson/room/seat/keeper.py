@@ -331,13 +331,16 @@ def _template_environment() -> dict[str, str]:
     """What templates may know of this process's environment: where programs and modules are, and the language.
 
     With one arena for all threads the C library gives back what was freed (`giveback.py`); of each thread's own it
-    would keep the top.
+    would keep the top. What is larger than 8 MB it takes from the system alone, and gives back when it is freed: by
+    itself it learns to keep such blocks, and a wallpaper's dream (`deepdream`) then takes half as much again.
     """
     kept = ("PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "LANG", "LC_ALL", "TZ", "HANDSON_MIRROR")
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},
         "HOME": "/nonexistent",
         "MALLOC_ARENA_MAX": "1",
+        "MALLOC_MMAP_THRESHOLD_": "8388608",
+        "MALLOC_TRIM_THRESHOLD_": "67108864",
     }
 
 

@@ -2,8 +2,8 @@
 
 Thirty dreams at once need thirty times the memory of one, on a processor that does two at a time anyway. A stopped
 kernel keeps what it has and asks for nothing more. Turns are short, so that a class gets on together and no lesson's
-clock runs out on somebody who only waited; where memory is all but gone there are no turns: who holds most goes on
-alone, and comes to its end first.
+clock runs out on somebody who only waited; but who has grown much goes on to its end, for it gives back most. Where
+memory is all but gone there are no turns, and one goes on alone.
 """
 
 from __future__ import annotations
@@ -19,19 +19,26 @@ from dataclasses import dataclass, field
 from handson.memory import Memory
 from handson.room.seat.cgroups import Groups
 
-GROWS_BY = 700_000_000
+GROWS_BY = 450_000_000
 """Bytes that a lesson's hungriest cell takes beyond what its kernel rests with (DeepDream, see docs/seats.md)."""
+STAYS_FREE = 0.1
+"""Of the memory, what is to stay free for the host's own use, as a rehearsal has it."""
 MOST_KEPT = 0.25
-"""Of the memory, at most that share is kept for those who go on."""
+"""Of the memory, at most that share is kept free: for those who go on to grow, and to stay so."""
 ROOM_AGAIN = 0.08
 """Of the memory, what must be free beyond that before one more is let through."""
 GROWING = 20_000_000
 """Bytes that a seat has grown by since the last look: it computes, however short its cell is so far."""
+HUNGRY = 40_000_000
+"""Bytes that a seat must have grown by to be stopped while there are enough for one to grow: more than a kernel that
+has just been started. A lesson's first cell waits for nobody."""
+HALF_WAY = 150_000_000
+"""Bytes that a seat has grown by in the middle of a hungry cell. It is let come to its end: stopped, it would keep
+them, and whoever came next would want as many."""
 TURN, LONG_TURN = 3.0, 90.0
-"""Seconds; the long one is for those who are LARGE."""
-LARGE = 450_000_000
-"""Bytes of a seat in the middle of a hungry cell. It is let come to its end: stopped, it would keep them, and whoever
-came next would want as many."""
+"""Seconds; the long one is for those who are HALF_WAY."""
+RESTING = 2.0
+"""Seconds without computing after which a seat rests; one that gets no turn on the processor may look so for less."""
 SETTLING = 1.0
 """Seconds for which a seat that was let go on counts as computing, whatever it has used so far."""
 
@@ -54,15 +61,20 @@ class Turnstile:
     """When those who go on were let through."""
     _held: dict[int, int] = field(default_factory=dict)
     """The memory of each seat at the last look."""
+    _rests: dict[int, int] = field(default_factory=dict)
+    """What it holds when it does not compute."""
+    _busy: dict[int, float] = field(default_factory=dict)
+    """When it was last seen to compute, or to wait."""
 
     def look(self, seats: Iterable[int], computing: Iterable[int]) -> None:
         """Of all `seats`, stop some of those that compute or grow, or let some go on, as the memory is now."""
         memory = self.memory()
-        free, kept = memory.total - memory.used, min(self.at_once * GROWS_BY, MOST_KEPT * memory.total)
+        free = memory.total - memory.used
+        kept = min(self.at_once * GROWS_BY + STAYS_FREE * memory.total, MOST_KEPT * memory.total)
         self.short = bool(self.stopped) or free < 2 * kept
         if not self.short:
-            self._held.clear()
-            self._began.clear()
+            for seen in (self._held, self._rests, self._busy, self._began):
+                seen.clear()
             return
         before, self._held = self._held, {number: self._memory(number) for number in seats}
         growing = {number for number, held in self._held.items() if held - before.get(number, held) > GROWING}
@@ -71,31 +83,41 @@ class Turnstile:
         for number in self.stopped:
             self._signal(number, signal.SIGSTOP)  # what has been started there since
         known = (set(computing) | growing | settling) - set(self.stopped)
-        running = sorted(known, key=self._held.__getitem__, reverse=True)
-        at_once = self.at_once if free > GROWS_BY / 2 else 1
-        if free < kept and len(running) > at_once:
-            for number in running[at_once:]:  # who holds most gives back most, and soonest
+        self._busy.update(dict.fromkeys((*known, *self.stopped), now))
+        for number, held in self._held.items():
+            rests = number not in self._busy or now - self._busy[number] >= RESTING
+            self._rests[number] = held if rests else min(held, self._rests.get(number, held))
+        at_once, least = (self.at_once, HUNGRY) if free > GROWS_BY else (1, 0)
+        hungry = sorted((n for n in known if self._grown(n) >= least), key=self._grown, reverse=True)
+        if free < kept and len(hungry) > at_once:
+            for number in hungry[at_once:]:  # who has grown most gives back most, and soonest
                 self._stop(number)
-        elif self.stopped and (free > kept + ROOM_AGAIN * memory.total or len(running) < at_once):
+        elif modest := [number for number in self.stopped if self._grown(number) < least]:
+            self.go_on(modest[0])
+        elif self.stopped and (free > kept + ROOM_AGAIN * memory.total or len(hungry) < at_once):
             self.go_on(self._next(by_memory=free <= kept / 2))
         elif self.stopped and free > kept / 2:
-            self._change_turns(running)
+            self._change_turns(hungry)
 
     def _change_turns(self, running: list[int]) -> None:
         now = self.clock()
         for number in running:
             self._began.setdefault(number, now)
-        turns = {number: LONG_TURN if self._held[number] >= LARGE else TURN for number in running}
+        turns = {number: LONG_TURN if self._grown(number) >= HALF_WAY else TURN for number in running}
         done = [number for number in running if now - self._began[number] >= turns[number]]
         for number in done[: len(self.stopped)]:
             self.go_on(self._next())
             self._stop(number)
 
     def _next(self, by_memory: bool = False) -> int:
-        """Who has waited longest; or who holds most, and gives back most."""
+        """Who has waited longest; or who has grown most, and gives back most."""
         if by_memory:
-            return max(self.stopped, key=lambda number: self._held.get(number, 0))
+            return max(self.stopped, key=self._grown)
         return min(self.stopped, key=lambda number: self.stopped[number])
+
+    def _grown(self, number: int) -> int:
+        held = self._held.get(number, 0)
+        return held - self._rests.get(number, held)
 
     def _memory(self, number: int) -> int:
         with suppress(OSError, KeyError):
@@ -117,7 +139,7 @@ class Turnstile:
 
     def forget(self, number: int) -> None:
         """The seat has ended."""
-        for known in (self.stopped, self._began, self._held):
+        for known in (self.stopped, self._began, self._held, self._rests, self._busy):
             known.pop(number, None)
 
     def _signal(self, number: int, what: signal.Signals) -> None:
