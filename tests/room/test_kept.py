@@ -42,7 +42,7 @@ def test_who_works_is_not_ended(state: str) -> None:
 
 
 def test_who_has_just_left_may_come_back() -> None:
-    assert to_end([kernel("new", 1), kernel("old", 10)], 1, NOW) == []
+    assert to_end([kernel("new", 1), kernel("old", 4)], 1, NOW) == []
 
 
 class Manager:

@@ -21,8 +21,9 @@ _SERVER, _KERNEL = 40 << 20, 180 << 20
 """Bytes that a seat's server, and a kernel that has done a lesson, have to themselves (bench/room)."""
 _FOR_SEATS = 0.7
 """Of the memory that is available before anybody comes; the rest is for what a training takes at its peak."""
-LOOK, REST = 5.0, 20.0
-"""Seconds between two looks, and for which a kernel must have rested before it is ended."""
+LOOK, REST = 2.0, 5.0
+"""Seconds between two looks, and for which a kernel must have rested before it is ended. Longer, and a class that goes
+on to the next lesson together holds both."""
 
 
 def kernels_kept(seats: int, available: int) -> int:
