@@ -43,6 +43,7 @@ def test_a_page_is_held_against_a_page(monkeypatch: pytest.MonkeyPatch, capsys: 
 
 
 def test_where_the_machine_is_known_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HANDSON_CHECK", raising=False)
     monkeypatch.setattr(session, "_steps_per_second", lambda: session.REFERENCE_STEPS_PER_SECOND / 5)
     monkeypatch.setattr(session, "known", session.measured())
     monkeypatch.setattr(session, "_steps_per_second", lambda: pytest.fail("it is known already"))
