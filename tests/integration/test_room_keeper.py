@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -34,13 +35,11 @@ class _Unix(http.client.HTTPConnection):
 
 
 def get(room: Keeping, number: int, path: str, token: str | None = None) -> tuple[int, str]:
-    connection = _Unix(room.layout.server_socket(number))
     headers = {"Authorization": f"token {token}"} if token else {}
-    connection.request("GET", f"/user/seat-{number}{path}", headers=headers)
-    answer = connection.getresponse()
-    found = answer.status, answer.read().decode()
-    connection.close()
-    return found
+    with closing(_Unix(room.layout.server_socket(number))) as connection:
+        connection.request("GET", f"/user/seat-{number}{path}", headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
 
 
 @pytest.fixture(scope="module")

@@ -188,7 +188,7 @@ class Keeper:
         """Return once the seat's server listens; raises HandsonError where it ends before."""
         socket_file = self.seats.layout.server_socket(number)
         deadline = asyncio.get_running_loop().time() + PATIENCE
-        while not socket_file.exists():
+        while not _listens(socket_file):
             late = asyncio.get_running_loop().time() > deadline
             if late or self.seats.process(number, "server") is None:
                 what = f"did not listen within {PATIENCE:.0f} s" if late else "ended before it listened"
@@ -315,6 +315,19 @@ class Keeper:
         for number in self.seats.numbers():
             self.seats.close(number)
         self.seats.groups.remove_room()
+
+
+def _listens(socket_file: Path) -> bool:
+    """Whether somebody listens there; the file alone comes a moment before that."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(socket_file))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except BlockingIOError:  # more wait there than it takes at a time
+            return True
+        return True
 
 
 async def _ended(process: Process, seconds: float) -> bool:
