@@ -133,6 +133,27 @@ def kernel_that(answers: Callable[[Message], list[Message] | None]) -> Answer:
     return line
 
 
+def test_lines_to_kernels_leave_a_browser_its_six_connections() -> None:
+    line = kernel_that(lambda _: [])
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return await line(request) if request.path.endswith("/channels") else web.json_response("seen")
+
+    async def do(address: str) -> Any:
+        browser = Browser(address, Measured(1))
+        kernels = [Kernel(browser, "/user/seat-1/", str(number)) for number in range(7)]
+        try:
+            for kernel in kernels:
+                await asyncio.wait_for(kernel.connect(), 10)
+            return await asyncio.wait_for(browser.json("GET", "/user/seat-1/api/kernels"), 10)
+        finally:
+            for kernel in kernels:
+                await kernel.close()
+            await browser.close()
+
+    assert with_server(answer, do) == "seen"
+
+
 def ran(answer: Answer, **more: Any) -> Any:
     async def do(address: str) -> Any:
         browser = Browser(address, Measured(1))

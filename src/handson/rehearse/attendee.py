@@ -24,8 +24,6 @@ from handson.rehearse.settings import Rehearsal
 
 NO_END = aiohttp.ClientTimeout(total=None, sock_read=60)
 """Of a stream: it goes on as long as something comes now and then."""
-NO_END = aiohttp.ClientTimeout(total=None, sock_read=60)
-"""Of a stream: it goes on as long as something comes now and then."""
 QUEUE_PATIENCE = 300.0
 _REFUSALS = (400, 403, 409, 429)
 """With these the join page comes again, and says why."""
@@ -215,11 +213,22 @@ class Attendee:
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(POLL)
+            open_before = list(self._kernels)
             for path in ("api/kernels", "api/sessions", "api/terminals", "api/contents?content=1"):
                 try:
-                    await self._json("GET", path, expect=(404,))
+                    found = await self._json("GET", path, expect=(404,))
                 except TroubleError as trouble:
                     self._measured.trouble(self.name, trouble.kind, trouble.what)
+                else:
+                    if path == "api/kernels":
+                        await self._hang_up_on_ended(open_before, {kernel["id"] for kernel in found})
+
+    async def _hang_up_on_ended(self, kernels: Sequence[Kernel], running: set[str]) -> None:
+        """Close the lines to kernels that the seat has no more, as where a room keeps only the last one."""
+        for kernel in kernels:
+            if kernel is not self.kernel and kernel.id not in running and kernel in self._kernels:
+                self._kernels.remove(kernel)
+                await kernel.close()
 
     def _xsrf(self) -> str:
         return self.browser.cookie("_xsrf", self.base)

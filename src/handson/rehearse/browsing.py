@@ -1,4 +1,5 @@
-"""One simulated browser: cookies, six connections at most, every answer timed, every failure named."""
+"""One simulated browser: cookies, six connections at most (lines to kernels not counted, as in browsers), every answer
+timed, every failure named."""
 
 from __future__ import annotations
 
@@ -37,29 +38,45 @@ class Browser:
     def __init__(self, address: str, measured: Measured, ca: Path | None = None) -> None:
         self.address, self._measured = address, measured
         self._verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=ca) if ca else True
+        self._cookies: aiohttp.CookieJar | None = None
         self._session: aiohttp.ClientSession | None = None
+        self._lines: aiohttp.ClientSession | None = None
 
     @property
     def session(self) -> aiohttp.ClientSession:
         """The session, made when it is first needed (it belongs to the running loop)."""
         if self._session is None:
-            trace = aiohttp.TraceConfig()
-            trace.on_connection_create_start.append(_connection_begins)
-            trace.on_connection_create_end.append(self._connection_made)
-            self._session = aiohttp.ClientSession(
-                cookie_jar=aiohttp.CookieJar(unsafe=True),  # rooms are IP addresses
-                connector=aiohttp.TCPConnector(limit_per_host=6, keepalive_timeout=_KEPT_OPEN, ssl=self._verify),
-                timeout=aiohttp.ClientTimeout(total=PATIENCE),
-                headers=_HEADERS,
-                trace_configs=[trace],
-            )
+            self._session = self._opened(at_once=6)
         return self._session
+
+    @property
+    def lines(self) -> aiohttp.ClientSession:
+        """For WebSockets, with the same cookies: browsers count them apart from the six, and allow many more."""
+        if self._lines is None:
+            self._lines = self._opened(at_once=0)
+        return self._lines
+
+    def _opened(self, at_once: int) -> aiohttp.ClientSession:
+        """A session with so many connections at most; 0: as many as it likes."""
+        if self._cookies is None:
+            self._cookies = aiohttp.CookieJar(unsafe=True)  # rooms are IP addresses
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_create_start.append(_connection_begins)
+        trace.on_connection_create_end.append(self._connection_made)
+        return aiohttp.ClientSession(
+            cookie_jar=self._cookies,
+            connector=aiohttp.TCPConnector(limit_per_host=at_once, keepalive_timeout=_KEPT_OPEN, ssl=self._verify),
+            timeout=aiohttp.ClientTimeout(total=PATIENCE),
+            headers=_HEADERS,
+            trace_configs=[trace],
+        )
 
     async def close(self) -> None:
         """The window is closed; its cookies are gone."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for session in (self._session, self._lines):
+            if session is not None:
+                await session.close()
+        self._session = self._lines = self._cookies = None
 
     async def _connection_made(self, _session: Any, context: Any, _params: Any) -> None:
         self._measured.connects.append(time.monotonic() - context.begun)

@@ -59,7 +59,7 @@ class Kernel:
         """Open the line; raises TroubleError."""
         address = self._browser.address.replace("http", "ws", 1) + f"{self._base}api/kernels/{self.id}/channels"
         try:
-            self._socket = await self._browser.session.ws_connect(
+            self._socket = await self._browser.lines.ws_connect(
                 address,
                 params={"session_id": self._session},
                 protocols=(SUBPROTOCOL,),

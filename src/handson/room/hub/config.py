@@ -122,13 +122,17 @@ def seat_environment(settings: RoomSettings, places: Places) -> dict[str, str]:
 
 
 def server_config(settings: RoomSettings) -> dict[str, Any]:
-    """What goes into a seat's `jupyter_server_config.json`: where JupyterLab finds the strip, how files are saved.
+    """What goes into a seat's `jupyter_server_config.json`: where JupyterLab finds the strip, how files are saved and
+    kernels listed.
 
     What is deleted is gone: a trash that nobody sees would keep a full disk full.
     """
     return {
         "LabApp": {"extra_labextensions_path": [str(settings.front_end / "labextensions")]},
-        "ServerApp": {"contents_manager_class": "handson.room.saving.Contents"},
+        "ServerApp": {
+            "contents_manager_class": "handson.room.saving.Contents",
+            "kernel_manager_class": "handson.room.listing.Kernels",
+        },
         "FileContentsManager": {"delete_to_trash": False},
     }
 
