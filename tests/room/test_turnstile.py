@@ -13,7 +13,7 @@ import pytest
 
 from handson.memory import Memory
 from handson.room.seat.cgroups import Groups
-from handson.room.seat.turnstile import GROWING, HALF_WAY, HUNGRY, LONG_TURN, RESTING, SETTLING, TURN, Turnstile
+from handson.room.seat.turnstile import GROWING, HALF_WAY, HUNGRY, LONG_TURN, RESTING, SETTLING, TURN, Turnstile, _Seat
 
 TOTAL = 8_000_000_000
 MUCH, SOME, SHORT, LITTLE, HARDLY = (Memory(TOTAL - free, TOTAL) for free in (5e9, 2.0e9, 1.5e9, 0.6e9, 0.3e9))
@@ -30,9 +30,7 @@ class Fake(Turnstile):
         self.grown = {number: HUNGRY + number for number in SEATS}
         self.sent = 0
         super().__init__(Groups(0, {}), at_once, lambda: self.now, lambda: self.at)
-        self._held = {number: RESTS + self.grown[number] for number in SEATS}
-        self._rests = dict.fromkeys(SEATS, RESTS)
-        self._busy = dict.fromkeys(SEATS, 0.0)
+        self._seats = {number: _Seat(RESTS + self.grown[number], RESTS, busy=0.0) for number in SEATS}
 
     def _memory(self, number: int) -> int:
         return RESTS + self.grown[number]

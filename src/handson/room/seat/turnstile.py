@@ -46,6 +46,33 @@ log = logging.getLogger("handson.seat.turnstile")
 
 
 @dataclass
+class _Seat:
+    """What is known of a seat while memory is short."""
+
+    held: int
+    """Bytes at the last look."""
+    rests: int
+    """Bytes that it holds when it does not compute."""
+    busy: float | None = None
+    """When it was last seen to compute, or to wait."""
+    turn: float | None = None
+    """When its turn began, if it is known to have one."""
+
+    @property
+    def grown(self) -> int:
+        """Bytes that its cell has taken."""
+        return self.held - self.rests
+
+    def see(self, held: int, busy: bool, now: float) -> None:
+        """What it holds now, and whether it computes or waits."""
+        self.held = held
+        if busy:
+            self.busy = now
+        resting = self.busy is None or now - self.busy >= RESTING
+        self.rests = held if resting else min(held, self.rests)
+
+
+@dataclass
 class Turnstile:
     """`at_once` seats may compute while there is memory for one of them to grow; `memory` says how much there is."""
 
@@ -57,14 +84,7 @@ class Turnstile:
     """The seats that wait, and since when (by `clock`)."""
     short: bool = False
     """Whether memory is short, or nearly: then it is to be looked at more often."""
-    _began: dict[int, float] = field(default_factory=dict)
-    """When those who go on were let through."""
-    _held: dict[int, int] = field(default_factory=dict)
-    """The memory of each seat at the last look."""
-    _rests: dict[int, int] = field(default_factory=dict)
-    """What it holds when it does not compute."""
-    _busy: dict[int, float] = field(default_factory=dict)
-    """When it was last seen to compute, or to wait."""
+    _seats: dict[int, _Seat] = field(default_factory=dict)
 
     def look(self, seats: Iterable[int], computing: Iterable[int]) -> None:
         """Of all `seats`, stop some of those that compute or grow, or let some go on, as the memory is now."""
@@ -73,22 +93,11 @@ class Turnstile:
         kept = min(self.at_once * GROWS_BY + STAYS_FREE * memory.total, MOST_KEPT * memory.total)
         self.short = bool(self.stopped) or free < 2 * kept
         if not self.short:
-            for seen in (self._held, self._rests, self._busy, self._began):
-                seen.clear()
+            self._seats.clear()
             return
-        before, self._held = self._held, {number: self._memory(number) for number in seats}
-        growing = {number for number, held in self._held.items() if held - before.get(number, held) > GROWING}
-        now = self.clock()
-        settling = {number for number, began in self._began.items() if now - began < SETTLING and number in self._held}
-        for number in self.stopped:
-            self._signal(number, signal.SIGSTOP)  # what has been started there since
-        known = (set(computing) | growing | settling) - set(self.stopped)
-        self._busy.update(dict.fromkeys((*known, *self.stopped), now))
-        for number, held in self._held.items():
-            rests = number not in self._busy or now - self._busy[number] >= RESTING
-            self._rests[number] = held if rests else min(held, self._rests.get(number, held))
+        running = self._see(seats, set(computing))
         at_once, least = (self.at_once, HUNGRY) if free > GROWS_BY else (1, 0)
-        hungry = sorted((n for n in known if self._grown(n) >= least), key=self._grown, reverse=True)
+        hungry = sorted((n for n in running if self._grown(n) >= least), key=self._grown, reverse=True)
         if free < kept and len(hungry) > at_once:
             for number in hungry[at_once:]:  # who has grown most gives back most, and soonest
                 self._stop(number)
@@ -99,12 +108,29 @@ class Turnstile:
         elif self.stopped and free > kept / 2:
             self._change_turns(hungry)
 
+    def _see(self, seats: Iterable[int], computing: set[int]) -> list[int]:
+        """Note how it stands with each; returns those that compute."""
+        now, before = self.clock(), self._seats
+        self._seats, running = {}, []
+        for number in {*seats, *self.stopped}:
+            held = self._memory(number)
+            seat = self._seats[number] = before.get(number) or _Seat(held, held)
+            settling = seat.turn is not None and now - seat.turn < SETTLING
+            if number in self.stopped:
+                self._signal(number, signal.SIGSTOP)  # what has been started there since
+            elif number in computing or settling or held - seat.held > GROWING:
+                running.append(number)
+            seat.see(held, number in self.stopped or number in running, now)
+        return running
+
     def _change_turns(self, running: list[int]) -> None:
         now = self.clock()
+        done = []
         for number in running:
-            self._began.setdefault(number, now)
-        turns = {number: LONG_TURN if self._grown(number) >= HALF_WAY else TURN for number in running}
-        done = [number for number in running if now - self._began[number] >= turns[number]]
+            seat = self._seats[number]
+            seat.turn = now if seat.turn is None else seat.turn
+            if now - seat.turn >= (LONG_TURN if seat.grown >= HALF_WAY else TURN):
+                done.append(number)
         for number in done[: len(self.stopped)]:
             self.go_on(self._next())
             self._stop(number)
@@ -116,8 +142,7 @@ class Turnstile:
         return min(self.stopped, key=lambda number: self.stopped[number])
 
     def _grown(self, number: int) -> int:
-        held = self._held.get(number, 0)
-        return held - self._rests.get(number, held)
+        return self._seats[number].grown
 
     def _memory(self, number: int) -> int:
         with suppress(OSError, KeyError):
@@ -126,7 +151,7 @@ class Turnstile:
 
     def _stop(self, number: int) -> None:
         log.debug("memory is short: seat %s waits for its turn", number)
-        self._began.pop(number, None)
+        self._seats[number].turn = None
         self.stopped[number] = self.clock()
         self._signal(number, signal.SIGSTOP)
 
@@ -134,13 +159,13 @@ class Turnstile:
         """Let a seat go on, whether it was stopped or not."""
         if (since := self.stopped.pop(number, None)) is not None:
             log.debug("seat %s goes on after %.1f s", number, self.clock() - since)
-            self._began[number] = self.clock()
+            self._seats[number].turn = self.clock()
         self._signal(number, signal.SIGCONT)
 
     def forget(self, number: int) -> None:
         """The seat has ended."""
-        for known in (self.stopped, self._began, self._held, self._rests, self._busy):
-            known.pop(number, None)
+        self.stopped.pop(number, None)
+        self._seats.pop(number, None)
 
     def _signal(self, number: int, what: signal.Signals) -> None:
         for pid in self.groups.pids(number, "kernels"):
