@@ -17,9 +17,10 @@ from pathlib import Path
 
 from handson.errors import HandsonError
 from handson.room.forge.kernels import Kernels
+from handson.room.forge.kinds import Kind, Place, unconfined
 from handson.room.forge.protocol import Message, Peer, listen
 from handson.room.forge.servers import Servers
-from handson.room.forge.template import Kind, Place, Template, unconfined
+from handson.room.forge.template import Template
 from handson.room.seat.layout import checked
 from handson.room.seat.linux import die_with_parent, set_name
 from handson.room.seat.settings import Settings

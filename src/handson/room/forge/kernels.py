@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 import handson.lab
 from handson.lessons.threads import thread_limits
+from handson.room.forge.kinds import standard_streams
 from handson.room.forge.protocol import Channel, Message
-from handson.room.forge.template import standard_streams
 from handson.room.giveback import GiveBack
 
 LAUNCHER = "ipykernel_launcher"

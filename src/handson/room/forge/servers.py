@@ -15,8 +15,8 @@ from typing import Any
 
 from handson.lessons.threads import thread_limits
 from handson.room.forge import provisioner
+from handson.room.forge.kinds import standard_streams
 from handson.room.forge.protocol import Channel, Message
-from handson.room.forge.template import standard_streams
 from handson.room.seat import layout
 from handson.room.seat.place import environment
 
