@@ -74,7 +74,11 @@ def table(report: dict[str, Any], load: float) -> str:
     """The report as the README has it."""
     figures, holds = report["figures"], report["capacity"]
     rows = [(promise["what"], promise["measured"], promise["limit"]) for promise in report["promises"]]
+    few, alone = (figures[f"images_per_second_{when}"] for when in ("one_each_core", "nobody_else_there"))
     rows += [
+        ("images per second, all train", _number(figures["images_per_second_together"]), ""),
+        ("the same, one on each core, all others rest", _number(few), ""),
+        ("the same, one on each core, nobody else there", _number(alone), ""),
         ("JupyterLab drawn in the real browser", figures["browser"], ""),
         ("private memory of a seat, median, MB", f"{(figures['private_bytes_per_seat'] or 0) / 1e6:.0f}", ""),
         ("cells run", str(figures["cells"]), ""),
@@ -96,6 +100,10 @@ def table(report: dict[str, Any], load: float) -> str:
         f"{report['seconds'] / 60:.0f} minutes; load average before: {load:.1f}.",
     ]
     return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "not seen" if value is None else f"{value:,.0f}"
 
 
 def write(text: str) -> None:

@@ -85,12 +85,16 @@ def test_the_lesson_with_the_most_work_for_its_minutes_decides() -> None:
     assert seats_by_cpu(2, []) is None
 
 
-def test_trained_share_is_of_the_best_possible() -> None:
+def test_trained_share_is_of_what_a_few_did_before_and_after() -> None:
     measured = Measured(3)
     assert trained_share(measured) is None
-    measured.best = [[(0.0, 0), (1.0, 100)], [(0.0, 0), (1.0, 100)]]
+    measured.best = [[(0.0, 0), (1.0, 1000)]]
     measured.trainings = [[(5.0, 0), (6.0, 80)], [(5.0, 0), (6.0, 70)]]
+    assert trained_share(measured) is None, "what somebody did half an hour ago is not what it is held against"
+    measured.few = [[[(3.0, 0), (4.0, 120)], [(3.0, 0), (4.0, 100)]], [[(8.0, 0), (9.0, 90)], [(8.0, 0), (9.0, 90)]]]
     assert trained_share(measured) == 0.75
+    measured.few[1] = []
+    assert trained_share(measured) == pytest.approx(150 / 220)
 
 
 def test_capacity_is_unknown_where_the_host_was_not_seen() -> None:

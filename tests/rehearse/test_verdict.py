@@ -36,7 +36,8 @@ def good(attendees: int = 4, **more: Any) -> Measured:
     measured.join_alone, measured.joins = 0.8, [1.0] * (attendees - 1)
     measured.queued, measured.loads, measured.connects = [0.5] * attendees, [0.1] * attendees, [0.001] * attendees
     measured.first_cells, measured.small = [0.5] * attendees, [0.02] * 20
-    measured.best = [[(0.0, 0), (1.0, 1000)]] * 2
+    measured.best = [[(0.0, 0), (1.0, 1200)]] * 2
+    measured.few = [[[(4.0, 0), (5.0, 1000)]] * 2] * 2
     measured.trainings = [[(5.0, 0), (6.0, 650)]] * 3
     measured.cores = 2
     measured.before, measured.looks = look(0.0, memory_used=2 * GB, cpu=0.05), [look(1.0), look(2.0)]
@@ -87,12 +88,12 @@ def test_one_error_is_one_too_many() -> None:
 
 
 def test_what_could_not_be_seen_fails_nothing_and_is_told() -> None:
-    measured = good(looks=[], before=None, best=[])
+    measured = good(looks=[], before=None, few=[])
     verdict = judge(measured, Limits())
     assert verdict.passed
     told = " ".join(sentences(measured, verdict, Limits()))
     assert (
-        "Not seen, and so not judged: all train: of the best possible, memory left at the worst moment, disk left"
+        "Not seen, and so not judged: all train: of what one on each core does, memory left at the worst moment, disk left"
         in told
     )
     assert "is not known: run this on the host, or name its --board" in told

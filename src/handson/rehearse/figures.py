@@ -44,10 +44,16 @@ def _images(marks: Marks, at: float) -> float:
     return float(marks[-1][1])
 
 
+def few_trained(measured: Measured) -> float | None:
+    """Images per second of one training on each core while the class rested: the mean of before and after."""
+    seen = [rate for marks in measured.few if (rate := throughput(marks)) is not None]
+    return mean(seen) if seen else None
+
+
 def trained_share(measured: Measured) -> float | None:
-    """All trainings together, of what one training on each core did with nobody else there."""
-    best, together = throughput(measured.best), throughput(measured.trainings)
-    return together / best if best and together is not None else None
+    """All trainings together, of what one on each core did in the minute before and after."""
+    few, together = few_trained(measured), throughput(measured.trainings)
+    return together / few if few and together is not None else None
 
 
 def memory_free(measured: Measured) -> float | None:

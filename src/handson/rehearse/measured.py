@@ -106,7 +106,9 @@ class Measured:
     small: list[float] = field(default_factory=list)
     """One-line cells while the others trained."""
     best: list[Marks] = field(default_factory=list)
-    """One training on each core, nobody else there."""
+    """One training on each core, nobody else there: told, and judged by nobody, since machines change in an hour."""
+    few: list[list[Marks]] = field(default_factory=list)
+    """The same in two measurements, before and after all train: a training for each core while all others rest."""
     cores: int | None = None
     trainings: list[Marks] = field(default_factory=list)
     """All at once."""

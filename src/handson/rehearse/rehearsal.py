@@ -12,7 +12,7 @@ from handson.rehearse.attendee import Attendee
 from handson.rehearse.browsing import TroubleError
 from handson.rehearse.chromium import BrowserError, RealBrowser
 from handson.rehearse.host import Mine, Watch, watch_for
-from handson.rehearse.measured import Measured, Weight
+from handson.rehearse.measured import Marks, Measured, Weight
 from handson.rehearse.people import Lesson, arrivals
 from handson.rehearse.probes import SMALL, WEIGHT, best, training
 from handson.rehearse.settings import Rehearsal
@@ -136,9 +136,12 @@ class Class:
         for _ in range(_SMALL_ALONE):
             await self._small(there[0], self.measured.small_alone)
             await asyncio.sleep(_SMALL_EVERY)
-        trainings = [self._train(one) for one in there[probing:]]
+        await self._few_train(there)
+        cell = training(self.plan.training_seconds)
+        trainings = [self._train(one, cell, self.measured.trainings) for one in there[probing:]]
         probes = [self._probe(one) for one in there[:probing]]
         await _all([*trainings, *probes])
+        await self._few_train(there)
         self.measured.stage = "weighing"
         for one in there:
             try:
@@ -147,9 +150,17 @@ class Class:
             except TroubleError as trouble:
                 self.measured.trouble(one.name, trouble.kind, trouble.what)
 
-    async def _train(self, one: Attendee) -> None:
+    async def _few_train(self, there: Sequence[Attendee]) -> None:
+        """One training for each core, in as many seats, while all others rest."""
+        few = there[: self.measured.cores or 0]
+        cell = training(BEST_SECONDS)
+        self.measured.few.append([])
+        done = self.measured.few[-1]
+        await _all([self._train(one, cell, done) for one in few])
+
+    async def _train(self, one: Attendee, cell: str, where: list[Marks]) -> None:
         try:
-            self.measured.trainings.append((await one.own_cell(training(self.plan.training_seconds)))["marks"])
+            where.append((await one.own_cell(cell))["marks"])
         except TroubleError as trouble:
             self.measured.trouble(one.name, trouble.kind, trouble.what)
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from handson.rehearse.bottleneck import in_rush
-from handson.rehearse.figures import COMPUTING, cpu_seconds, mean, quantile, throughput
+from handson.rehearse.figures import COMPUTING, cpu_seconds, few_trained, mean, quantile, throughput
 from handson.rehearse.measured import Measured
 from handson.rehearse.settings import Limits
 from handson.rehearse.verdict import Verdict, unseen
@@ -44,7 +44,8 @@ def lines(measured: Measured, verdict: Verdict) -> list[Line]:
         Line("one-line cell alone: median, p95", _two(measured.small_alone)),
         Line("one-line cell while others train: median, p95", _two(measured.small)),
         Line("training together", _rate(throughput(measured.trainings), len(measured.trainings))),
-        Line("training, best possible", _rate(throughput(measured.best), measured.cores or 0)),
+        Line("training, one on each core, while all others rest", _rate(few_trained(measured), measured.cores or 0)),
+        Line("training, one on each core, nobody else there", _rate(throughput(measured.best), measured.cores or 0)),
         Line("a seat's private memory, median", _weight(measured, [one.private for one in measured.weights])),
         Line("a seat's memory (PSS), median", _weight(measured, [one.pss for one in measured.weights])),
         Line("the host's memory for each seat", size(verdict.capacity.memory_per_seat)),
@@ -148,7 +149,8 @@ def as_data(measured: Measured, verdict: Verdict, limits: Limits) -> dict[str, A
             "small_cell_while_others_train": _quantiles(measured.small),
             "connect": _quantiles(measured.connects),
             "images_per_second_together": throughput(measured.trainings),
-            "images_per_second_best": throughput(measured.best),
+            "images_per_second_one_each_core": few_trained(measured),
+            "images_per_second_nobody_else_there": throughput(measured.best),
             "cores": measured.cores,
             "cpu_seconds": cpu_seconds(measured.lessons),
             "private_bytes_per_seat": quantile([float(one.private) for one in measured.weights], 0.5),

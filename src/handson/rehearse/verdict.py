@@ -65,7 +65,7 @@ def _promises(measured: Measured, limits: Limits) -> tuple[Promise, ...]:
         _at_most(
             "small", "one-line cell while others train, p95", quantile(measured.small, 0.95), limits.small_cell_p95
         ),
-        _at_least("trained", "all train: of the best possible", together, limits.throughput),
+        _at_least("trained", "all train: of what one on each core does", together, limits.throughput),
         _at_least("memory", "memory left at the worst moment", free, limits.memory_free),
         Promise(
             "disk",

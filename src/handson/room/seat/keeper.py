@@ -37,7 +37,7 @@ PATIENCE = 60.0
 GRACE = 4.0
 """Seconds for a server to end by itself."""
 _LOOK, _LOOK_CLOSER = 0.5, 0.1
-"""Seconds between two looks at the seats; closer ones where memory is short."""
+"""Seconds between two looks at the seats, and at their memory where that is short."""
 
 
 class Keeper:
@@ -285,12 +285,20 @@ class Keeper:
         }
 
     async def _govern(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_CLOSER if self.turnstile.short else _LOOK)
-            if "cpu" in self.seats.groups.roots:
-                running = [n for n in self.seats.numbers() if self.seats.process(n, "server") is not None]
-                self.governor.look(running)
-                self.turnstile.look(running, [n for n in running if self.governor.computes(n)])
+        """Weigh seats at each look; where memory is short, see who waits for it several times in between."""
+        while "cpu" in self.seats.groups.roots:
+            running = [n for n in self.seats.numbers() if self.seats.process(n, "server") is not None]
+            self.governor.look(running)
+            self._take_turns(running)
+            for _ in range(round(_LOOK / _LOOK_CLOSER) - 1):
+                await asyncio.sleep(_LOOK_CLOSER)
+                if self.turnstile.short:
+                    self._take_turns(running)
+            await asyncio.sleep(_LOOK_CLOSER)
+
+    def _take_turns(self, seats: list[int]) -> None:
+        there = [number for number in seats if number in self.governor.debts]  # not ended since
+        self.turnstile.look(there, [number for number in there if self.governor.computes(number)])
 
     async def _fork_ahead(self) -> None:
         """Have seats wait for whoever comes, one after the other."""
