@@ -107,7 +107,7 @@ def test_two_attendees_do_the_agenda_and_leave_nothing_behind(room: RunningRoom,
     assert figures["join"]["last"] > 0.1
     assert figures["first_cell"]["p95"] > 0
     assert figures["small_cell_while_others_train"]["p95"] > 0
-    assert 0 < figures["images_per_second_together"] < 10 * figures["images_per_second_best"]
+    assert 0 < figures["images_per_second_together"] < 10 * figures["images_per_second_one_each_core"]
     assert figures["private_bytes_per_seat"] > 20e6
     if DID_NOT_GROW not in " ".join(report["sentences"]):  # other programs of this machine gave memory back meanwhile
         assert report["capacity"]["by_memory"] > 2
