@@ -151,8 +151,11 @@ class Class:
                 self.measured.trouble(one.name, trouble.kind, trouble.what)
 
     async def _few_train(self, there: Sequence[Attendee]) -> None:
-        """One training for each core, in as many seats, while all others rest."""
-        few = there[: self.measured.cores or 0]
+        """One training for each core, in as many seats, while all others rest.
+
+        Not in those that run one-line cells later: who has computed yields to others for a while.
+        """
+        few = there[-(self.measured.cores or len(there)) :]
         cell = training(BEST_SECONDS)
         self.measured.few.append([])
         done = self.measured.few[-1]
