@@ -55,7 +55,6 @@ def test_no_page_is_framed_and_no_script_is_in_a_page(make_settings: Make) -> No
 def test_seats_save_by_a_rename_and_what_is_deleted_frees_its_space(make_settings: Make) -> None:
     server = config.server_config(make_settings())
     assert server["ServerApp"]["contents_manager_class"] == "handson.room.saving.Contents"
-    assert server["ServerApp"]["kernel_manager_class"] == "handson.room.listing.Kernels"
     assert server["FileContentsManager"]["delete_to_trash"] is False
 
 

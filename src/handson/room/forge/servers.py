@@ -29,7 +29,6 @@ _NEEDED = (
     "jupyter_server.services.kernels.connection.channels",
     "jupyter_server.gateway.managers",
     "jupyter_server_terminals",
-    "handson.room.listing",
     "handson.room.saving",
     "jupyter_client.ioloop",
     "tornado.platform.asyncio",

@@ -122,8 +122,7 @@ def seat_environment(settings: RoomSettings, places: Places) -> dict[str, str]:
 
 
 def server_config(settings: RoomSettings) -> dict[str, Any]:
-    """What goes into a seat's `jupyter_server_config.json`: where JupyterLab finds the strip, how files are saved and
-    kernels listed.
+    """What goes into a seat's `jupyter_server_config.json`: where JupyterLab finds the strip, how files are saved.
 
     What is deleted is gone: a trash that nobody sees would keep a full disk full.
     """
@@ -131,7 +130,6 @@ def server_config(settings: RoomSettings) -> dict[str, Any]:
         "LabApp": {"extra_labextensions_path": [str(settings.front_end / "labextensions")]},
         "ServerApp": {
             "contents_manager_class": "handson.room.saving.Contents",
-            "kernel_manager_class": "handson.room.listing.Kernels",
         },
         "FileContentsManager": {"delete_to_trash": False},
     }
