@@ -1,4 +1,5 @@
-"""What a template forks, and where that goes: what both have to offer, and the place of a room that has no seats."""
+"""What a template forks and where that goes: what both have to offer, a place for rooms that have no seats, and the
+standard streams of what was forked."""
 
 from __future__ import annotations
 
